@@ -1,0 +1,42 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'unit', include: ['packages/core/test/**/*.test.ts', 'packages/server/test/unit/**/*.test.ts'] },
+      },
+      {
+        test: {
+          name: 'sandbox',
+          include: ['packages/stripe-sandbox/test/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'server',
+          include: ['packages/server/test/integration/**/*.test.ts'],
+          globalSetup: ['packages/server/test/support/cluster.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'browser',
+          include: ['packages/server/test/browser/**/*.test.ts'],
+          globalSetup: ['packages/server/test/support/cluster.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 90_000,
+        },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**'],
+      exclude: ['packages/server/src/main.ts'],
+      reporter: ['text-summary', 'json-summary'],
+    },
+  },
+});
