@@ -1,0 +1,175 @@
+import { EventEmitter } from 'node:events';
+import { Logger, parseCronItems, run, type WorkerEvents } from 'graphile-worker';
+import { sql } from 'kysely';
+import type pg from 'pg';
+import type { Queryable } from './database.ts';
+import { keepJobLocksAlive } from './job-locks.ts';
+import type { Log } from './log.ts';
+
+export type TaskName =
+  | 'process_event'
+  | 'sync_object'
+  | 'recompute_customers'
+  | 'wake_parked'
+  | 'reconcile'
+  | 'schedule_reconcile'
+  | 'housekeeping';
+
+export interface TaskInfo {
+  /** 1 for the first try. */
+  attempt: number;
+  maxAttempts: number;
+  /** Aborted when the process is about to stop: long work should pause where it is and throw. */
+  signal: AbortSignal;
+}
+
+/** Does one job. A rejection means: try again later, with growing delays, up to `maxAttempts`. */
+export type Task = (payload: unknown, info: TaskInfo) => Promise<void>;
+
+export interface JobOptions {
+  /** A second job with the same key replaces the waiting first one (see `jobKeyMode`). */
+  jobKey?: string;
+  /** `replace` (default) also moves the time; `preserve_run_at` keeps it; `unsafe_dedupe` leaves the first as it is. */
+  jobKeyMode?: 'replace' | 'preserve_run_at' | 'unsafe_dedupe';
+  runAt?: Date;
+  /** Jobs of one queue run one after the other. */
+  queueName?: string;
+  /** 25 by default. */
+  maxAttempts?: number;
+  /** Lower runs first; 0 by default. */
+  priority?: number;
+}
+
+/** Adds a job in the caller's transaction: it exists if and only if the rest of the transaction does. */
+export async function enqueue(tx: Queryable, task: TaskName, payload: object, options: JobOptions = {}): Promise<void> {
+  await sql`select graphile_worker.add_job(
+    identifier => ${task}::text,
+    payload => ${JSON.stringify(payload)}::json,
+    queue_name => ${options.queueName ?? null}::text,
+    run_at => ${options.runAt ?? null}::timestamptz,
+    max_attempts => ${options.maxAttempts ?? null}::integer,
+    job_key => ${options.jobKey ?? null}::text,
+    priority => ${options.priority ?? null}::integer,
+    job_key_mode => ${options.jobKeyMode ?? 'replace'}::text
+  )`.execute(tx);
+}
+
+export interface CronEntry {
+  task: TaskName;
+  /** Five fields, UTC: `0 3 * * *`. */
+  schedule: string;
+  /** Whether a run missed while nothing was up is caught up on within a day. */
+  catchUp?: boolean;
+}
+
+export interface JobsOptions {
+  pool: pg.Pool;
+  tasks: Record<TaskName, Task>;
+  cron: readonly CronEntry[];
+  /** How many jobs run at once in this process. */
+  concurrency: number;
+  log: Log;
+  /** Called after each job, for metrics. */
+  onFinish?: (task: string, outcome: 'ok' | 'failed' | 'gave_up', seconds: number) => void;
+  /** How often to look for jobs whose time has come and for those of dead workers; for tests. */
+  pollMs?: number;
+}
+
+export interface Jobs {
+  /** False from the moment when the workers ended although nobody stopped them. */
+  running(): boolean;
+  /** Takes no more jobs, waits for those under way (and aborts their signal after five seconds). */
+  stop(): Promise<void>;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Starts working on jobs. Several processes may do so on one database: each job is claimed by one of them. */
+export async function startJobs(options: JobsOptions): Promise<Jobs> {
+  const { log, pool } = options;
+  const events: WorkerEvents = new EventEmitter();
+  // Many workers share one emitter; each adds a few listeners.
+  events.setMaxListeners(0);
+  reportJobs(events, options);
+
+  const workerIds: string[] = [];
+  events.on('worker:create', ({ worker }) => workerIds.push(worker.workerId));
+
+  const runner = await run({
+    pgPool: pool,
+    concurrency: options.concurrency,
+    noHandleSignals: true,
+    pollInterval: options.pollMs ?? 1_000,
+    events,
+    logger: new Logger(() => (level, message) => {
+      // Graphile tells of every job it starts and ends; here that is detail, and failures are logged with their error.
+      log[level === 'error' || level === 'warning' ? 'debug' : 'trace']({ source: 'graphile-worker' }, message);
+    }),
+    taskList: Object.fromEntries(
+      Object.entries(options.tasks).map(([name, task]) => [
+        name,
+        (payload, helpers) =>
+          task(payload, {
+            attempt: helpers.job.attempts,
+            maxAttempts: helpers.job.max_attempts,
+            signal: helpers.abortSignal ?? new AbortController().signal,
+          }),
+      ]),
+    ),
+    parsedCronItems: parseCronItems(
+      options.cron.map((entry) => ({
+        task: entry.task,
+        match: entry.schedule,
+        identifier: entry.task,
+        options: { backfillPeriod: entry.catchUp ? DAY_MS : 0, jobKey: `cron:${entry.task}` },
+      })),
+    ),
+  });
+
+  let running = true;
+  let stopping: Promise<void> | undefined;
+  runner.promise.then(
+    () => {
+      running = false;
+    },
+    (error: unknown) => {
+      running = false;
+      log.error({ err: error }, 'The job workers ended; restart the process');
+    },
+  );
+  const locks = await keepJobLocksAlive({ pool, workerIds, log, sweepMs: (options.pollMs ?? 1_000) * 2 });
+
+  return {
+    running: () => running,
+    stop: () => {
+      stopping ??= (async () => {
+        if (running) {
+          await runner.stop();
+        }
+        await locks.stop();
+      })();
+      return stopping;
+    },
+  };
+}
+
+function reportJobs(events: WorkerEvents, { log, onFinish }: JobsOptions): void {
+  const seconds = (job: { locked_at?: Date | null }) =>
+    job.locked_at ? Math.max(0, Date.now() - new Date(job.locked_at).getTime()) / 1000 : 0;
+  events.on('job:success', ({ job }) => onFinish?.(job.task_identifier, 'ok', seconds(job)));
+  events.on('job:error', ({ job, error }) => {
+    log.warn(
+      { err: error, task: job.task_identifier, job: job.id, attempt: job.attempts, maxAttempts: job.max_attempts },
+      'A job failed',
+    );
+  });
+  events.on('job:failed', ({ job, error }) => {
+    log.error({ err: error, task: job.task_identifier, job: job.id }, 'A job failed for the last time');
+    onFinish?.(job.task_identifier, 'gave_up', seconds(job));
+  });
+  events.on('job:complete', ({ job, error }) => {
+    if (error && job.attempts < job.max_attempts) {
+      onFinish?.(job.task_identifier, 'failed', seconds(job));
+    }
+  });
+}
