@@ -1,0 +1,40 @@
+# Every target sets up what it needs: a machine with Node 20 or newer, npm and make is enough.
+# The project brings its own Node 24 (the npm package `node`); `node_modules/.bin` goes first on the PATH.
+
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+INSTALLED := node_modules/.package-lock.json
+
+.PHONY: up dev test lint typecheck build format install bench bench-check bench-webhook bench-start
+
+install: $(INSTALLED)
+
+$(INSTALLED): package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $(INSTALLED)
+
+## Run the whole service, offline, with the sandbox and a demo when nothing else is configured.
+up: install
+	node packages/server/src/main.ts
+
+## The same, restarted at every change.
+dev: install
+	node --watch packages/server/src/main.ts
+
+## Every test with coverage. VITEST_ARGS adds options.
+test: install
+	vitest run --coverage $(VITEST_ARGS)
+
+lint: install
+	biome ci .
+
+format: install
+	biome check --write .
+
+typecheck: install
+	tsc --noEmit -p tsconfig.json
+
+bench: bench-check bench-webhook bench-start
+
+bench-check bench-webhook bench-start: bench-%: install
+	node benchmarks/$*.ts

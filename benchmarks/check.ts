@@ -1,0 +1,109 @@
+/**
+ * Warm reads against a bare `node:http` server that sends the same bytes, and their latency in an open loop.
+ * 100,000 customers with three features each; who is asked for follows Zipf's law.
+ * CUSTOMERS, SECONDS and ROUNDS change the size of the run.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import autocannon from 'autocannon';
+import { loadCustomers } from './load-customers.ts';
+import { ADMIN_KEY, call, end, freePort, startService, zipf } from './service.ts';
+
+const CUSTOMERS = Number(process.env.CUSTOMERS ?? 100_000);
+const SECONDS = Number(process.env.SECONDS ?? 8);
+const ROUNDS = Number(process.env.ROUNDS ?? 3);
+const CONNECTIONS = 32;
+
+const service = await startService();
+const idleMb = await service.residentMb();
+const project = await call<{ id: string; secret_key: string }>(
+  'POST',
+  `${service.url}/api/v1/admin/projects`,
+  ADMIN_KEY,
+  {
+    name: 'Benchmark',
+    slug: 'benchmark',
+  },
+);
+const key = project.secret_key;
+process.stdout.write(`Loading ${CUSTOMERS.toLocaleString('en')} customers…\n`);
+await loadCustomers(service, project.id, key, CUSTOMERS);
+
+// One pass over everyone, so that what follows is warm and memory is that of a full cache.
+process.stdout.write('Filling the cache…\n');
+for (let at = 0; at < CUSTOMERS; at += 100) {
+  const checks = Array.from({ length: Math.min(100, CUSTOMERS - at) }, (_, i) => ({
+    customer_id: `u_${at + i}`,
+    feature: 'pro_export',
+  }));
+  await call('POST', `${service.url}/api/v1/check`, key, { checks });
+}
+const fullMb = await service.residentMb();
+
+const draw = zipf(CUSTOMERS, 42);
+const paths = {
+  check: () => `/api/v1/check?customer_id=u_${draw()}&feature=pro_export`,
+  entitlements: () => `/api/v1/entitlements?customer_id=u_${draw()}`,
+};
+
+const results: string[] = [];
+for (const [name, pathOf] of Object.entries(paths)) {
+  const sample = await fetch(service.url + pathOf(), { headers: { authorization: `Bearer ${key}` } });
+  const bare = await startBare(Buffer.from(await sample.arrayBuffer()));
+  const ratios: number[] = [];
+  let rate = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const bareRate = (await load(bare.url, pathOf)).requests.average;
+    rate = (await load(service.url, pathOf)).requests.average;
+    ratios.push(rate / bareRate);
+  }
+  await bare.stop();
+  ratios.sort((a, b) => a - b);
+  const median = ratios[Math.floor(ratios.length / 2)] ?? Number.NaN;
+  const paced = await load(service.url, pathOf, 5000);
+  results.push(
+    `${name.padEnd(13)} ${median.toFixed(2)} of bare node:http (${ratios.map((r) => r.toFixed(2)).join(', ')}), ` +
+      `${Math.round(rate).toLocaleString('en')}/s · at 5,000/s: p50 ${paced.latency.p50} ms, ` +
+      `p97.5 ${paced.latency.p97_5} ms, p99 ${paced.latency.p99} ms, ${paced.non2xx + paced.errors} errors`,
+  );
+}
+const loadedMb = await service.residentMb();
+process.stdout.write(`\n${results.join('\n')}\n`);
+process.stdout.write(
+  `memory        ${idleMb.toFixed(0)} MB idle, ${fullMb.toFixed(0)} MB with the cache full, ${loadedMb.toFixed(0)} MB after load\n`,
+);
+await service.stop();
+
+/** Closed loop at full speed, or an open loop at `perSecond` (latency then counts from when a request was due). */
+function load(url: string, pathOf: () => string, perSecond?: number): Promise<autocannon.Result> {
+  const requests = Array.from({ length: 20_000 }, () => ({ path: pathOf() }));
+  return autocannon({
+    url,
+    connections: CONNECTIONS,
+    duration: SECONDS,
+    headers: { authorization: `Bearer ${key}` },
+    requests,
+    ...(perSecond === undefined ? {} : { overallRate: perSecond }),
+  });
+}
+
+async function startBare(body: Buffer): Promise<{ url: string; stop(): Promise<void> }> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'tollgate-bare-'));
+  const file = path.join(dir, 'body.json');
+  await writeFile(file, body);
+  const port = await freePort();
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'bare-server.ts')], {
+    env: { ...process.env, BODY_FILE: file, PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  return {
+    url: `http://127.0.0.1:${port}`,
+    stop: async () => {
+      await end(child);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * Fills a project with customers of three features each. The first customer's facts and snapshot come about as any
+ * customer's do (two grants through the API); the others are copies of its rows, so that 100,000 take seconds.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import pg from 'pg';
+import { ADMIN_KEY, call, type RunningService } from './service.ts';
+
+export async function loadCustomers(service: RunningService, projectId: string, key: string, count: number) {
+  const api = `${service.url}/api/v1`;
+  for (const feature of [
+    { code: 'pro_export', name: 'Pro export', type: 'boolean' },
+    { code: 'priority_support', name: 'Priority support', type: 'boolean' },
+    { code: 'seats', name: 'Seats', type: 'limit' },
+  ]) {
+    await call('POST', `${api}/features`, key, feature);
+  }
+  for (const grant of [{ feature: 'pro_export' }, { feature: 'priority_support' }, { feature: 'seats', value: 5 }]) {
+    await call('POST', `${api}/admin/grant`, ADMIN_KEY, {
+      project_id: projectId,
+      customer_id: 'u_0',
+      reason: 'Benchmark',
+      ...grant,
+    });
+  }
+  const client = new pg.Client(await embeddedConnection(service.dataDir));
+  await client.connect();
+  try {
+    await client.query(
+      `insert into tollgate.customers (id, project_id, external_id)
+       select 'cust_bench_' || lpad(n::text, 9, '0'), $1, 'u_' || n from generate_series(1, $2 - 1) n`,
+      [projectId, count],
+    );
+    await client.query(
+      `insert into tollgate.snapshots (project_id, external_id, customer_id, version, body, recorded_at)
+       select s.project_id, c.external_id, c.id, s.version, s.body, s.recorded_at
+       from tollgate.snapshots s, tollgate.customers c
+       where s.project_id = $1 and s.external_id = 'u_0' and c.project_id = $1 and c.external_id <> 'u_0'`,
+      [projectId],
+    );
+    await client.query('analyze tollgate.customers, tollgate.snapshots');
+  } finally {
+    await client.end();
+  }
+}
+
+/** The embedded server's socket, as its own pid file names it. */
+async function embeddedConnection(dataDir: string): Promise<pg.ClientConfig> {
+  const lines = (await readFile(path.join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
+  const [port, socketDir] = [lines[3], lines[4]];
+  if (port === undefined || socketDir === undefined) throw new Error(`No server runs in ${dataDir}.`);
+  return { host: socketDir, port: Number(port), user: 'tollgate', database: 'tollgate' };
+}
