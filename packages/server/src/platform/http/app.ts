@@ -1,0 +1,317 @@
+/**
+ * The HTTP application without any route: how requests are read, guarded, limited, answered and logged. Rooms add their
+ * routes with whole paths (`/api/v1/check`).
+ */
+import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import rateLimit from '@fastify/rate-limit';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  LogController,
+  type onRequestHookHandler,
+  type preValidationHookHandler,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+  type RouteOptions,
+} from 'fastify';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../database.ts';
+import { TollgateError } from '../errors.ts';
+import { type Authenticate, guard } from './access.ts';
+import { openObjects } from './closed-schemas.ts';
+import { createFailedAttempts } from './failed-attempts.ts';
+import { idempotencyHooks, takesIdempotencyKey } from './idempotency.ts';
+import { documented, registerOpenApi } from './openapi.ts';
+import type { Access } from './principal.ts';
+import { PROBLEM_TYPE, problemOf, sendProblem } from './problems.ts';
+import { namedSchemas } from './schemas.ts';
+import { API_HEADERS, PAGE_HEADERS } from './security-headers.ts';
+import { compileValidator, parseJson, unstorable } from './validation.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** One route, as the table of who may call what sees it. */
+export interface Endpoint {
+  method: string;
+  /** With parameters: `/api/v1/products/:id`. */
+  url: string;
+  access: Access;
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Every route that the service answers, in the order of registration. */
+    endpoints: readonly Endpoint[];
+  }
+}
+
+/** What is known of a request once it is answered, for metrics. */
+export interface Answered {
+  method: string;
+  /** The route's pattern, or `unmatched`: bounded, unlike paths. */
+  route: string;
+  status: number;
+  seconds: number;
+}
+
+export interface AppOptions {
+  log: FastifyBaseLogger;
+  authenticate: Authenticate;
+  db: Database;
+  clock: Clock;
+  /** The service's version, for the OpenAPI document. */
+  version?: string;
+  /** Largest body in bytes where the route says nothing else. Default 1 MiB. */
+  bodyLimit?: number;
+  /** Requests that one key may make per window on the routes that are limited. Default 100 a second. */
+  rateLimit?: { max: number; windowMs: number };
+  /** Failed authentications that one address may have per window. Default 60 a minute. */
+  failedAttempts?: { max: number; windowMs: number };
+  /** Proxies whose `X-Forwarded-For` is believed: Fastify's `trustProxy`. Default none. */
+  trustProxy?: boolean | string;
+  /** After this long without a sign of life an idempotent request counts as dead. Default 60 s. */
+  idempotencyStaleAfterMs?: number;
+  /** Called once for every answer. */
+  onAnswered?: (answered: Answered) => void;
+}
+
+const MEBIBYTE = 1024 * 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/**
+ * Makes the application; the caller adds routes and listens.
+ * @throws Error when a route is added without `config.access`, or with a schema that would let unknown fields pass
+ */
+export async function createApp(options: AppOptions): Promise<App> {
+  const app: App = Fastify({
+    loggerInstance: options.log,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    bodyLimit: options.bodyLimit ?? MEBIBYTE,
+    genReqId: requestIds(),
+    requestIdHeader: false,
+    trustProxy: options.trustProxy ?? false,
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    // A slow sender must not hold a connection for ever; checks answer long before this.
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    http: { maxHeaderSize: MAX_HEADER_BYTES },
+    routerOptions: { maxParamLength: 2_000, ignoreTrailingSlash: false },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request, reply),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.decorateRequest('principal', null);
+  app.decorateRequest('route', 'unmatched');
+  app.setValidatorCompiler(compileValidator);
+  for (const [name, schema] of namedSchemas()) app.addSchema({ ...schema, $id: name });
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  readBodies(app);
+
+  const endpoints: Endpoint[] = [];
+  app.decorate('endpoints', endpoints);
+  answerUnmatched(app, endpoints);
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(API_HEADERS);
+    done(request.url.includes('%00') ? unstorable('') : undefined);
+  });
+  await limitRates(app, options);
+  app.addHook('onRoute', prepareRoute(options, endpoints));
+  observe(app, options);
+  await registerOpenApi(app as unknown as FastifyInstance, options.version ?? '0.0.0');
+  return app;
+}
+
+/** Gives each route its guard, its protection against repeats, and its documentation. */
+function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: RouteOptions) => void {
+  const failures = createFailedAttempts(options.clock, options.failedAttempts ?? { max: 60, windowMs: 60_000 });
+  const repeats = idempotencyHooks({
+    db: options.db,
+    clock: options.clock,
+    ...(options.idempotencyStaleAfterMs === undefined ? {} : { staleAfterMs: options.idempotencyStaleAfterMs }),
+  });
+  return (route) => {
+    if (route.url === '/docs' || route.url.startsWith('/docs/')) {
+      route.config = { ...route.config, access: { public: true }, page: true };
+    }
+    const access = route.config?.access;
+    const methods = [route.method].flat();
+    const name = `${methods.join(', ')} ${route.url}`;
+    if (access === undefined) throw new Error(`${name} does not say who may call it: set config.access.`);
+    refuseOpenSchemas(name, route);
+    for (const method of methods) endpoints.push({ method, url: route.url, access });
+
+    const first: onRequestHookHandler = (request, reply, done) => {
+      request.route = route.url;
+      if (route.config?.page === true) reply.headers(PAGE_HEADERS);
+      done();
+    };
+    const hooks = [first, ...('public' in access ? [] : [guard(access, options.authenticate, failures)])];
+    route.onRequest = [...hooks, ...[route.onRequest ?? []].flat()];
+    const preValidation = [route.preValidation ?? []].flat();
+    if (route.schema?.body === undefined && route.config?.rawBody !== true) preValidation.unshift(refuseBody);
+    if (takesIdempotencyKey(route)) {
+      preValidation.unshift(repeats.preValidation);
+      route.onSend = [...[route.onSend ?? []].flat(), repeats.onSend];
+    }
+    route.preValidation = preValidation;
+    if (route.schema?.hide !== true) route.schema = documented(route);
+  };
+}
+
+function refuseOpenSchemas(name: string, route: RouteOptions): void {
+  for (const part of ['body', 'querystring'] as const) {
+    const open = openObjects(route.schema?.[part]);
+    if (open.length > 0) {
+      throw new Error(`${name} would let unknown fields pass in its ${part}: ${open.join(', ')}. Use Closed().`);
+    }
+  }
+}
+
+/** A route without a body schema takes no fields at all. */
+const refuseBody: preValidationHookHandler = (request, _reply, done) => {
+  const { body } = request;
+  const empty = body === undefined || body === null || (typeof body === 'object' && Object.keys(body).length === 0);
+  done(empty ? undefined : new TollgateError('invalid_request', 'This endpoint takes no body. Send none.'));
+};
+
+/** JSON only, as UTF-8; a route that checks a signature gets the bytes. */
+function readBodies(app: App): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
+    if (request.routeOptions.config.rawBody === true) {
+      done(null, bytes);
+      return;
+    }
+    if (!isUtf8(bytes)) {
+      done(new TollgateError('invalid_request', 'The body is not valid UTF-8. Encode it as UTF-8.'));
+      return;
+    }
+    try {
+      done(null, parseJson(bytes.toString('utf8')));
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+}
+
+/** Per key, on every route with a known caller that does not opt out with `config.rateLimit: false`. */
+async function limitRates(app: App, options: AppOptions): Promise<void> {
+  const { max, windowMs } = options.rateLimit ?? { max: 100, windowMs: 1_000 };
+  await app.register(rateLimit, {
+    global: true,
+    // After the guard, so that the key is known; before the body is read.
+    hook: 'preParsing',
+    max,
+    timeWindow: windowMs,
+    cache: 10_000,
+    keyGenerator: (request) => request.principal?.keyId ?? request.ip,
+    allowList: (request) => request.principal === null,
+    addHeaders: { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false },
+    addHeadersOnExceeding: {
+      'x-ratelimit-limit': false,
+      'x-ratelimit-remaining': false,
+      'x-ratelimit-reset': false,
+    },
+    errorResponseBuilder: (_request, { ttl }) =>
+      new TollgateError(
+        'rate_limited',
+        `The key makes too many requests. Wait ${Math.max(1, Math.ceil(ttl / 1000))} s, and spread them out.`,
+        [],
+        { retry_after: Math.max(1, Math.ceil(ttl / 1000)) },
+      ),
+  });
+}
+
+/** One line a request, and one observation. Routes are named by pattern: ids of customers stay out of logs. */
+function observe(app: App, options: AppOptions): void {
+  const { log, onAnswered } = options;
+  app.addHook('onResponse', (request, reply, done) => {
+    const ms = reply.elapsedTime;
+    if (log.level === 'info' || log.level === 'debug' || log.level === 'trace') {
+      log.info(
+        {
+          request_id: request.id,
+          method: request.method,
+          route: request.route,
+          status: reply.statusCode,
+          ms: Math.round(ms * 100) / 100,
+          key_id: request.principal?.keyId,
+        },
+        'answered',
+      );
+    }
+    onAnswered?.({ method: request.method, route: request.route, status: reply.statusCode, seconds: ms / 1000 });
+    done();
+  });
+}
+
+/** 404, or 405 where the path exists with another method. */
+function answerUnmatched(app: App, endpoints: readonly Endpoint[]): void {
+  let patterns: { method: string; pattern: RegExp }[] = [];
+  app.addHook('onReady', (done) => {
+    patterns = endpoints.map(({ method, url }) => ({ method, pattern: patternOf(url) }));
+    done();
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const allowed = [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+    if (allowed.length === 0 || allowed.includes(request.method)) {
+      return sendProblem(
+        new TollgateError('not_found', 'There is no such endpoint. See /docs for those that there are.'),
+        request,
+        reply,
+      );
+    }
+    reply.header('allow', allowed.join(', '));
+    const detail = `This path takes ${allowed.join(', ')}. See /docs.`;
+    return sendProblem(new TollgateError('method_not_allowed', detail), request, reply);
+  });
+}
+
+function patternOf(url: string): RegExp {
+  const parts = url.split(/(:[A-Za-z_]+|\*)/).map((part) => {
+    if (part === '*') return '.*';
+    return part.startsWith(':') ? '[^/]+' : part.replace(/[.+?^${}()|[\]\\]/g, '\\$&');
+  });
+  return new RegExp(`^${parts.join('')}$`);
+}
+
+/** What is no HTTP at all, or has too many headers, is answered on the socket. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const refusal =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? new TollgateError('headers_too_large', `The headers are larger than ${MAX_HEADER_BYTES} bytes. Send fewer.`)
+      : new TollgateError('invalid_request', 'The request is not valid HTTP/1.1.');
+  const problem = problemOf(refusal, 'req_unread');
+  const body = JSON.stringify(problem);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${problem.title}\r\ncontent-type: ${PROBLEM_TYPE}\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Ids that are unique across processes, and cost a counter: one is made for every check. */
+function requestIds(): () => string {
+  const process = randomBytes(8).toString('hex');
+  let count = 0;
+  return () => {
+    count += 1;
+    return `req_${process}${count.toString(36).padStart(6, '0')}`;
+  };
+}
