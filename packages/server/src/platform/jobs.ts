@@ -84,6 +84,16 @@ export interface Jobs {
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Whether this is a schedule of five fields that `cron` understands. */
+export function isCronSchedule(text: string): boolean {
+  try {
+    parseCronItems([{ task: 'any', match: text }]);
+    return text.trim().split(/\s+/).length === 5;
+  } catch {
+    return false;
+  }
+}
+
 /** Starts working on jobs. Several processes may do so on one database: each job is claimed by one of them. */
 export async function startJobs(options: JobsOptions): Promise<Jobs> {
   const { log, pool } = options;
