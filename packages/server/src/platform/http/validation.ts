@@ -5,10 +5,19 @@
 import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import Format from 'typebox/format';
 import { type FieldError, TollgateError } from '../errors.ts';
 import { namedSchemas } from './schemas.ts';
 
 const MAX_ERRORS = 20;
+
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+/** Only what `new Date` also understands: no 30th of February, no leap second, and a year that can be stored. */
+Format.Set('date-time', (text) => {
+  if (!RFC_3339.test(text) || Number.isNaN(Date.parse(text))) return false;
+  const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
+  return year >= 1970 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+});
 
 type Part = 'body' | 'querystring' | 'params' | 'headers';
 
@@ -17,7 +26,9 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   const validator = Compile(references(), schema);
   const convert = part === 'body' ? null : converterOf(schema);
   return (value: unknown) => {
-    const converted = convert === null ? value : convert(value);
+    // No body at all says the same as an empty one, where every field may be left out.
+    const given = part === 'body' && value === undefined && validator.Check({}) ? {} : value;
+    const converted = convert === null ? given : convert(given);
     if (validator.Check(converted)) return { value: converted };
     return { error: refusal(part, validator.Errors(converted), schema) };
   };
@@ -108,6 +119,10 @@ function fieldErrors(error: SchemaError, part: Part, schema: TSchema): FieldErro
     // The line above says the same thing better.
     case 'boolean':
       return [];
+    case 'format':
+      return [
+        { path, message: params.format === 'date-time' ? 'must be a moment as 2026-01-31T12:00:00Z' : error.message },
+      ];
     case 'enum':
       return [{ path, message: `must be one of ${names(params.allowedValues).join(', ')}` }];
     case 'pattern':
