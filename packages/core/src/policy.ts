@@ -1,0 +1,157 @@
+/**
+ * What grants access, stated once: one fact under one access policy becomes windows of access. Nothing else in
+ * Tollgate knows what a status means.
+ */
+import type {
+  AccessPolicy,
+  DeniedReason,
+  GrantFact,
+  Instant,
+  PurchaseFact,
+  SourceWindow,
+  SubscriptionFact,
+  SubscriptionItem,
+} from './model.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+export const DEFAULT_ACCESS_POLICY: AccessPolicy = {
+  pastDueGraceDays: 7,
+  renewalSlackHours: 72,
+  pauseCollection: 'grant',
+  dispute: 'suspend',
+  partialRefund: 'keep',
+  subscriptionRefund: 'ignore',
+  redirectOrigins: [],
+};
+
+/** What one fact gives, before any feature is attached to it. */
+export interface Access {
+  windows: readonly SourceWindow[];
+  endReason: DeniedReason;
+  endedAt: Instant | null;
+  periodEnd: Instant | null;
+  willRenew: boolean;
+}
+
+/** Access by one item of a subscription: periods are per item, statuses per subscription. */
+export function subscriptionAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: AccessPolicy): Access {
+  const end = scheduledEnd(sub, item);
+  const convertsAfterTrial = !(sub.missingPaymentMethod && sub.trialEndBehavior !== 'create_invoice');
+  const periodEnd = item.currentPeriodEnd;
+  const base = { periodEnd, willRenew: false };
+  if (sub.collectionPaused && policy.pauseCollection === 'deny' && isLive(sub.status)) {
+    return { ...base, windows: [], endReason: 'paused', endedAt: null };
+  }
+  switch (sub.status) {
+    case 'trialing': {
+      const trialEnd = sub.trialEnd ?? periodEnd;
+      const trialing = span(sub.startedAt, earliest(trialEnd, end), 'subscription_trialing');
+      const renews = end === null && convertsAfterTrial;
+      const slack = renews ? span(trialEnd, trialEnd + policy.renewalSlackHours * HOUR, 'subscription_slack') : [];
+      return ended({ ...base, willRenew: renews }, [...trialing, ...slack], end === null ? 'expired' : 'canceled');
+    }
+    case 'active': {
+      const active = span(sub.startedAt, earliest(periodEnd, end), 'subscription_active');
+      const slackEnd = earliest(periodEnd + policy.renewalSlackHours * HOUR, end);
+      const slack = end !== null && end <= periodEnd ? [] : span(periodEnd, slackEnd, 'subscription_slack');
+      return ended({ ...base, willRenew: end === null }, [...active, ...slack], end === null ? 'expired' : 'canceled');
+    }
+    case 'past_due': {
+      const since = sub.pastDueSince ?? item.currentPeriodStart;
+      const graceEnd = since + policy.pastDueGraceDays * DAY;
+      const active = span(sub.startedAt, earliest(since, end), 'subscription_active');
+      const grace = span(Math.max(since, sub.startedAt), earliest(graceEnd, end), 'subscription_grace');
+      const endReason = end !== null && end < graceEnd ? 'canceled' : 'payment_past_due';
+      return ended({ ...base, willRenew: end === null }, [...active, ...grace], endReason);
+    }
+    case 'canceled': {
+      const at = earliest(sub.endedAt ?? sub.canceledAt ?? sub.startedAt, end);
+      return ended(base, span(sub.startedAt, at, 'subscription_active'), 'canceled', at);
+    }
+    case 'incomplete':
+      return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
+    case 'incomplete_expired':
+      return { ...base, windows: [], endReason: 'expired', endedAt: sub.endedAt };
+    case 'unpaid':
+      return { ...base, windows: [], endReason: 'unpaid', endedAt: sub.pastDueSince };
+    case 'paused':
+      return { ...base, windows: [], endReason: 'paused', endedAt: sub.trialEnd };
+    default:
+      // A status that Stripe invents tomorrow grants nothing until somebody has decided what it means.
+      return { ...base, windows: [], endReason: 'no_source', endedAt: null };
+  }
+}
+
+/** Access by a one-off purchase, for `accessDays` from the payment or for ever. */
+export function purchaseAccess(purchase: PurchaseFact, accessDays: number | null, policy: AccessPolicy): Access {
+  const base = { periodEnd: null, willRenew: false };
+  if (purchase.status === 'pending') return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
+  if (purchase.status === 'failed' || purchase.paidAt === null) {
+    return { ...base, windows: [], endReason: 'unpaid', endedAt: null };
+  }
+  let to: Instant | null = accessDays === null ? null : purchase.paidAt + accessDays * DAY;
+  let endReason: DeniedReason = 'expired';
+  const cut = (at: Instant, reason: DeniedReason) => {
+    if (to !== null && to <= at) return;
+    to = at;
+    endReason = reason;
+  };
+  if (isRefunded(purchase, policy)) cut(purchase.refundedAt ?? purchase.paidAt, 'refunded');
+  if (purchase.dispute !== null && disputeBars(purchase.dispute.status, policy))
+    cut(purchase.dispute.openedAt, 'disputed');
+  return ended(base, span(purchase.paidAt, to, 'purchase'), endReason, to);
+}
+
+/** Access, or its denial, by a manual grant. */
+export function grantAccess(grant: GrantFact): Access {
+  const revokedFirst = grant.revokedAt !== null && (grant.validTo === null || grant.revokedAt < grant.validTo);
+  const to = revokedFirst ? grant.revokedAt : grant.validTo;
+  const windows = span(grant.validFrom, to, 'grant');
+  return ended({ periodEnd: null, willRenew: false }, windows, revokedFirst ? 'revoked' : 'expired', to);
+}
+
+/** Subscriptions that MRR-like counts and pauses speak of: they have begun and not ended. */
+function isLive(status: string): boolean {
+  return status === 'active' || status === 'trialing' || status === 'past_due';
+}
+
+function scheduledEnd(sub: SubscriptionFact, item: SubscriptionItem): Instant | null {
+  const atPeriodEnd = sub.cancelAtPeriodEnd
+    ? sub.status === 'trialing' && sub.trialEnd !== null
+      ? Math.min(sub.trialEnd, item.currentPeriodEnd)
+      : item.currentPeriodEnd
+    : null;
+  if (sub.cancelAt === null) return atPeriodEnd;
+  return atPeriodEnd === null ? sub.cancelAt : Math.min(sub.cancelAt, atPeriodEnd);
+}
+
+function isRefunded(purchase: PurchaseFact, policy: AccessPolicy): boolean {
+  if (purchase.refundedMinor <= 0) return false;
+  return purchase.refundedMinor >= purchase.amountMinor || policy.partialRefund === 'revoke';
+}
+
+/** A lost dispute took the money back whatever the policy; an open one suspends by policy; a warning is no dispute. */
+function disputeBars(status: string, policy: AccessPolicy): boolean {
+  if (status === 'lost') return true;
+  if (status === 'won' || status === 'prevented' || status.startsWith('warning_')) return false;
+  return policy.dispute === 'suspend';
+}
+
+function span(from: Instant, to: Instant | null, reason: SourceWindow['reason']): SourceWindow[] {
+  return to !== null && to <= from ? [] : [{ from, to, reason }];
+}
+
+function earliest(at: Instant, end: Instant | null): Instant {
+  return end === null ? at : Math.min(at, end);
+}
+
+function ended(
+  base: Pick<Access, 'periodEnd' | 'willRenew'>,
+  windows: readonly SourceWindow[],
+  endReason: DeniedReason,
+  endedAt: Instant | null = windows.at(-1)?.to ?? null,
+): Access {
+  return { ...base, windows, endReason, endedAt };
+}
