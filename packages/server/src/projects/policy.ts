@@ -30,7 +30,10 @@ const fields = {
 /** The policy as the API shows it. */
 export const AccessPolicySchema = named('AccessPolicy', Closed(fields));
 /** A change of the policy: what is left out stays as it is. */
-export const AccessPolicyPatch = named('AccessPolicyPatch', Type.Partial(Closed(fields)));
+export const AccessPolicyPatch = named(
+  'AccessPolicyPatch',
+  Type.Partial(Closed(fields), { additionalProperties: false }),
+);
 
 export type AccessPolicyWire = Static<ReturnType<typeof Closed<typeof fields>>>;
 export type AccessPolicyPatchWire = Static<typeof AccessPolicyPatch>;

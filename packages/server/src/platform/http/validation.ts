@@ -26,8 +26,8 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   const validator = Compile(references(), schema);
   const convert = part === 'body' ? null : converterOf(schema);
   return (value: unknown) => {
-    // No body at all says the same as an empty one, where every field may be left out.
-    const given = part === 'body' && value === undefined && validator.Check({}) ? {} : value;
+    // No body (which comes as null) says the same as an empty one, where every field may be left out.
+    const given = part === 'body' && value === null && validator.Check({}) ? {} : value;
     const converted = convert === null ? given : convert(given);
     if (validator.Check(converted)) return { value: converted };
     return { error: refusal(part, validator.Errors(converted), schema) };
