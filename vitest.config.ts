@@ -34,7 +34,7 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      include: ['packages/*/src/**'],
+      include: ['packages/*/src/**/*.ts'],
       exclude: ['packages/server/src/main.ts'],
       reporter: ['text-summary', 'json-summary'],
     },
