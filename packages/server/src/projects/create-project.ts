@@ -1,4 +1,4 @@
-import type { AccessPolicy } from '@tollgate/core';
+import { type AccessPolicy, DEFAULT_ACCESS_POLICY } from '@tollgate/core';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -7,7 +7,6 @@ import { TollgateError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { type Project, projectOfRow } from './find-project.ts';
 import { insertKey } from './insert-key.ts';
-import { DEFAULT_ACCESS_POLICY } from './policy.ts';
 
 export interface CreateProjectInput {
   name: string;

@@ -1,9 +1,8 @@
-import type { AccessPolicy } from '@tollgate/core';
+import { type AccessPolicy, DEFAULT_ACCESS_POLICY } from '@tollgate/core';
 import type { Selectable } from 'kysely';
 import type { Queryable } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import type { Schema } from '../schema.ts';
-import { DEFAULT_ACCESS_POLICY } from './policy.ts';
 
 export interface Project {
   id: string;

@@ -4,6 +4,8 @@ import { type FieldError, TollgateError } from '../platform/errors.ts';
 import { Closed, named, OneOf } from '../platform/http/schemas.ts';
 import { originProblem } from './origins.ts';
 
+export { findProject, getProject, type Project } from './find-project.ts';
+
 const DAYS = { minimum: 0, maximum: 90 };
 const HOURS = { minimum: 0, maximum: 720 };
 const MAX_ORIGINS = 50;
@@ -37,17 +39,6 @@ export const AccessPolicyPatch = named(
 
 export type AccessPolicyWire = Static<ReturnType<typeof Closed<typeof fields>>>;
 export type AccessPolicyPatchWire = Static<typeof AccessPolicyPatch>;
-
-/** What a new project starts with. */
-export const DEFAULT_ACCESS_POLICY: AccessPolicy = {
-  pastDueGraceDays: 7,
-  renewalSlackHours: 72,
-  pauseCollection: 'grant',
-  dispute: 'suspend',
-  partialRefund: 'keep',
-  subscriptionRefund: 'ignore',
-  redirectOrigins: [],
-};
 
 export function policyToWire(policy: AccessPolicy): AccessPolicyWire {
   return {

@@ -10,16 +10,20 @@ export function openObjects(schema: unknown, pointer = '#', seen = new Set<unkno
   const node = schema as Record<string, unknown>;
   if (typeof node.$ref === 'string')
     return openObjects(namedSchemas().get(node.$ref.replace(/#$/, '')), node.$ref, seen);
-  const open = node.type === 'object' && isOpen(node) ? [pointer] : [];
+  const open = takesObjects(node) && isOpen(node) ? [pointer] : [];
   for (const [key, child] of Object.entries(node)) {
     if (typeof child === 'object' && child !== null) open.push(...openObjects(child, `${pointer}/${key}`, seen));
   }
   return open;
 }
 
+function takesObjects(node: Record<string, unknown>): boolean {
+  return node.type === 'object' || (Array.isArray(node.type) && node.type.includes('object'));
+}
+
 /** A map from any key to a described value is no open object: it says what it takes. */
 function isOpen(node: Record<string, unknown>): boolean {
-  if (node.additionalProperties === false) return false;
-  const describesTheRest = typeof node.additionalProperties === 'object' && node.additionalProperties !== null;
-  return !describesTheRest;
+  const { additionalProperties: rest, patternProperties: patterns } = node;
+  if (rest === false || (typeof rest === 'object' && rest !== null)) return false;
+  return typeof patterns !== 'object' || patterns === null || !('^.*$' in patterns);
 }
