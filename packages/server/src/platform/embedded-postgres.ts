@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, lchown, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -15,6 +15,7 @@ const DATABASE = 'tollgate';
 const CLUSTER_NAME = 'tollgate';
 /** `sun_path` holds 104 bytes on macOS and 108 on Linux, with the closing zero and PostgreSQL's `.lock` beside it. */
 const SOCKET_PATH_BYTES = 98;
+const START_RETRY_MS = 5_000;
 
 export interface EmbeddedPostgres {
   connection: { host: string; user: string; database: string };
@@ -90,6 +91,7 @@ async function prepare({ dataDir, log, settings = {} }: EmbeddedPostgresOptions)
 async function chooseHome(dataDir: string, owner: Owner, log: Log): Promise<string> {
   await mkdir(dataDir, { recursive: true, mode: owner.switched ? 0o711 : 0o700 });
   const absolute = await realpath(dataDir);
+  await letPass(absolute, owner);
   if (await canEnter(absolute, owner)) {
     return claim(path.join(absolute, 'postgres'), owner);
   }
@@ -108,6 +110,14 @@ async function chooseHome(dataDir: string, owner: Owner, log: Log): Promise<stri
   );
   await writeFile(path.join(absolute, 'DATABASE_IS_ELSEWHERE'), `${elsewhere}\n`);
   return claim(elsewhere, owner);
+}
+
+/** Our own data directory may be passed through, not listed; its parents are not ours to open. */
+async function letPass(directory: string, owner: Owner): Promise<void> {
+  const { mode, uid } = await stat(directory);
+  if (owner.switched && uid === process.getuid?.() && (await canEnter(path.dirname(directory), owner))) {
+    await chmod(directory, (mode & 0o777) | 0o011);
+  }
 }
 
 /** Makes a directory that belongs to PostgreSQL's user alone. */
@@ -153,28 +163,32 @@ async function ensureRunning(cluster: Cluster): Promise<void> {
   }
   await writeConfiguration(cluster);
   const logFile = path.join(cluster.home, 'postgres.log');
-  const started = await command(
-    cluster,
-    cluster.binaries.pgCtl,
-    ['start', '-D', cluster.data, '-l', logFile, '-w', '-t', '120', '-s'],
-    { mayFail: true },
-  );
-  // PostgreSQL's own lock file decides between several starters: who lost finds the winner's server.
-  for (let waitedMs = 0; !(await accepts(cluster)); waitedMs += 100) {
-    if (waitedMs >= (started.ok ? 10_000 : 5_000)) {
+  const deadline = Date.now() + START_RETRY_MS;
+  for (;;) {
+    // PostgreSQL's own lock file decides between several starters; who loses finds the winner's server. After a crash
+    // it refuses until the last process of the dead server is gone.
+    const started = await command(
+      cluster,
+      cluster.binaries.pgCtl,
+      ['start', '-D', cluster.data, '-l', logFile, '-w', '-t', '120', '-s'],
+      { mayFail: true },
+    );
+    if (await accepts(cluster)) {
+      return;
+    }
+    if (Date.now() > deadline) {
       const tail = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n').slice(-8).join('\n');
       throw new EmbeddedPostgresError(
         `PostgreSQL did not start on ${cluster.data}. Its log (${logFile}) ends with:\n${tail || started.output}`,
       );
     }
-    await sleep(100);
+    await sleep(200);
   }
 }
 
 /** Makes the cluster under another name and moves it into place at once: of several, the first stays. */
 async function createCluster(cluster: Cluster): Promise<void> {
-  const draft = `${cluster.data}.${process.pid}.new`;
-  await rm(draft, { recursive: true, force: true });
+  const draft = `${cluster.data}.${randomBytes(6).toString('hex')}.new`;
   await command(cluster, cluster.binaries.initdb, [
     ...['-D', draft, '-U', USER, '-A', 'trust', '-E', 'UTF8', '--no-instructions'],
     // Byte order: the same on every machine, and the fastest.
@@ -211,8 +225,7 @@ async function writeConfiguration(cluster: Cluster): Promise<void> {
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
   const file = path.join(cluster.data, 'tollgate.conf');
-  const draft = `${file}.${process.pid}`;
-  await rm(draft, { force: true });
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
   // As root we write where PostgreSQL's user may: never through a link that it might have left there.
   await writeFile(draft, ['# Written by Tollgate at every start.\n', ...lines].join(''), { mode: 0o600, flag: 'wx' });
   if (cluster.owner.switched) {

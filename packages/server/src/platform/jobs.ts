@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, parseCronItems, run, type WorkerEvents } from 'graphile-worker';
 import { sql } from 'kysely';
 import type pg from 'pg';
@@ -76,13 +77,15 @@ export interface JobsOptions {
 }
 
 export interface Jobs {
-  /** False from the moment when the workers ended although nobody stopped them. */
+  /** False while the workers are being started again, and after they were stopped. */
   running(): boolean;
   /** Takes no more jobs, waits for those under way (and aborts their signal after five seconds). */
   stop(): Promise<void>;
 }
 
 const DAY_MS = 24 * 60 * 60 * 1000;
+const FIRST_RESTART_MS = 500;
+const LAST_RESTART_MS = 10_000;
 
 /** Whether this is a schedule of five fields that `cron` understands. */
 export function isCronSchedule(text: string): boolean {
@@ -94,23 +97,81 @@ export function isCronSchedule(text: string): boolean {
   }
 }
 
-/** Starts working on jobs. Several processes may do so on one database: each job is claimed by one of them. */
+/**
+ * Starts working on jobs. Several processes may do so on one database: each job is claimed by one of them.
+ *
+ * Graphile ends its workers when it cannot record what became of a job (the database went away at that moment). They
+ * are started again, for ever; what the ended ones held is released like that of a killed process.
+ */
 export async function startJobs(options: JobsOptions): Promise<Jobs> {
+  const { log } = options;
+  const stopped = new AbortController();
+  let current: Workers | null = await startWorkers(options);
+  const loop = supervise();
+
+  async function supervise(): Promise<void> {
+    let delayMs = FIRST_RESTART_MS;
+    while (current) {
+      const startedAt = Date.now();
+      await current.ended;
+      await current.letGo();
+      current = null;
+      if (Date.now() - startedAt > LAST_RESTART_MS) {
+        delayMs = FIRST_RESTART_MS;
+      }
+      while (!current && !stopped.signal.aborted) {
+        await sleep(delayMs * (0.5 + Math.random()), undefined, { signal: stopped.signal, ref: false }).catch(() => {});
+        delayMs = Math.min(delayMs * 2, LAST_RESTART_MS);
+        if (!stopped.signal.aborted) {
+          current = await startWorkers(options).catch((error: unknown) => {
+            log.warn({ err: error }, 'Could not start the job workers again yet');
+            return null;
+          });
+        }
+      }
+      if (current && stopped.signal.aborted) {
+        await current.stop();
+      }
+    }
+  }
+
+  return {
+    running: () => current !== null,
+    stop: async () => {
+      stopped.abort();
+      await current?.stop();
+      await loop;
+    },
+  };
+}
+
+interface Workers {
+  /** Resolves when they have ended, for whatever reason. */
+  ended: Promise<void>;
+  stop(): Promise<void>;
+  /** After the end: others may take the jobs that could not be released. */
+  letGo(): Promise<void>;
+}
+
+async function startWorkers(options: JobsOptions): Promise<Workers> {
   const { log, pool } = options;
+  const pollMs = options.pollMs ?? 1_000;
   const events: WorkerEvents = new EventEmitter();
   // Many workers share one emitter; each adds a few listeners.
   events.setMaxListeners(0);
   reportJobs(events, options);
-
-  const workerIds: string[] = [];
-  events.on('worker:create', ({ worker }) => workerIds.push(worker.workerId));
+  const poolIds: string[] = [];
+  events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id));
 
   const runner = await run({
     pgPool: pool,
     concurrency: options.concurrency,
     noHandleSignals: true,
-    pollInterval: options.pollMs ?? 1_000,
+    pollInterval: pollMs,
     events,
+    // Without batches (here of whatever ends in the same moment) nobody waits for what became of a job to be recorded,
+    // and an error while recording it would end the process.
+    preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
     logger: new Logger(() => (level, message) => {
       // Graphile tells of every job it starts and ends; here that is detail, and failures are logged with their error.
       log[level === 'error' || level === 'warning' ? 'debug' : 'trace']({ source: 'graphile-worker' }, message);
@@ -135,31 +196,22 @@ export async function startJobs(options: JobsOptions): Promise<Jobs> {
       })),
     ),
   });
+  const locks = keepJobLocksAlive({ pool, poolIds, log, sweepMs: pollMs * 2 });
 
-  let running = true;
   let stopping: Promise<void> | undefined;
-  runner.promise.then(
-    () => {
-      running = false;
-    },
-    (error: unknown) => {
-      running = false;
-      log.error({ err: error }, 'The job workers ended; restart the process');
-    },
-  );
-  const locks = await keepJobLocksAlive({ pool, workerIds, log, sweepMs: (options.pollMs ?? 1_000) * 2 });
-
+  const ended = runner.promise.catch((error: unknown) => {
+    if (!stopping) {
+      log.warn({ err: error }, 'The job workers ended; starting them again');
+    }
+  });
   return {
-    running: () => running,
+    ended,
     stop: () => {
-      stopping ??= (async () => {
-        if (running) {
-          await runner.stop();
-        }
-        await locks.stop();
-      })();
+      // Rejects only when they are at their end already.
+      stopping ??= runner.stop().catch(() => {});
       return stopping;
     },
+    letGo: () => locks.stop(),
   };
 }
 

@@ -5,6 +5,8 @@ import type { Connection, Queryable } from './database.ts';
 import type { Log } from './log.ts';
 
 export interface Subscription {
+  /** False while the connection is being made again. */
+  connected(): boolean;
   stop(): Promise<void>;
 }
 
@@ -26,7 +28,9 @@ export async function listen(
   log?: Log,
 ): Promise<Subscription> {
   let stopped = false;
-  let client = await open();
+  let connected = false;
+  let client: pg.Client | undefined;
+  client = await open();
 
   async function open(): Promise<pg.Client> {
     const fresh = new pg.Client({
@@ -44,6 +48,7 @@ export async function listen(
       gone = true;
       clearInterval(probe);
       if (fresh === client && !stopped) {
+        connected = false;
         log?.warn({ err: error, channel }, 'The connection that hears changes broke; reconnecting');
         void reconnect();
       }
@@ -71,6 +76,7 @@ export async function listen(
       await fresh.end().catch(() => {});
       throw error;
     }
+    connected = true;
     return fresh;
   }
 
@@ -93,9 +99,10 @@ export async function listen(
   }
 
   return {
+    connected: () => connected,
     stop: async () => {
       stopped = true;
-      await client.end().catch(() => {});
+      await client?.end().catch(() => {});
     },
   };
 }

@@ -21,13 +21,16 @@ import Fastify, {
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database.ts';
 import { TollgateError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { type Authenticate, guard } from './access.ts';
+import { createAccessLog } from './access-log.ts';
 import { openObjects } from './closed-schemas.ts';
 import { createFailedAttempts } from './failed-attempts.ts';
 import { idempotencyHooks, takesIdempotencyKey } from './idempotency.ts';
 import { documented, registerOpenApi } from './openapi.ts';
 import type { Access } from './principal.ts';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problems.ts';
+import { requestLog } from './request-log.ts';
 import { namedSchemas } from './schemas.ts';
 import { API_HEADERS, PAGE_HEADERS } from './security-headers.ts';
 import { compileValidator, parseJson, unstorable } from './validation.ts';
@@ -65,7 +68,7 @@ export interface Answered {
 }
 
 export interface AppOptions {
-  log: FastifyBaseLogger;
+  log: Log;
   authenticate: Authenticate;
   db: Database;
   clock: Clock;
@@ -94,8 +97,9 @@ const MAX_HEADER_BYTES = 16 * 1024;
  */
 export async function createApp(options: AppOptions): Promise<App> {
   const app: App = Fastify({
-    loggerInstance: options.log,
+    loggerInstance: options.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    childLoggerFactory: (parent, bindings, childOptions) => requestLog(parent, bindings, childOptions),
     bodyLimit: options.bodyLimit ?? MEBIBYTE,
     genReqId: requestIds(),
     requestIdHeader: false,
@@ -160,7 +164,10 @@ function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: Route
     const hooks = [first, ...('public' in access ? [] : [guard(access, options.authenticate, failures)])];
     route.onRequest = [...hooks, ...[route.onRequest ?? []].flat()];
     const preValidation = [route.preValidation ?? []].flat();
-    if (route.schema?.body === undefined && route.config?.rawBody !== true) preValidation.unshift(refuseBody);
+    const mayHaveBody = !methods.every((method) => method === 'GET' || method === 'HEAD');
+    if (mayHaveBody && route.schema?.body === undefined && route.config?.rawBody !== true) {
+      preValidation.unshift(refuseBody);
+    }
     if (takesIdempotencyKey(route)) {
       preValidation.unshift(repeats.preValidation);
       route.onSend = [...[route.onSend ?? []].flat(), repeats.onSend];
@@ -234,25 +241,15 @@ async function limitRates(app: App, options: AppOptions): Promise<void> {
   });
 }
 
-/** One line a request, and one observation. Routes are named by pattern: ids of customers stay out of logs. */
-function observe(app: App, options: AppOptions): void {
-  const { log, onAnswered } = options;
+/** One line and one observation for each answer. */
+function observe(app: App, { log, onAnswered }: AppOptions): void {
+  const logAnswer = createAccessLog(log);
   app.addHook('onResponse', (request, reply, done) => {
-    const ms = reply.elapsedTime;
-    if (log.level === 'info' || log.level === 'debug' || log.level === 'trace') {
-      log.info(
-        {
-          request_id: request.id,
-          method: request.method,
-          route: request.route,
-          status: reply.statusCode,
-          ms: Math.round(ms * 100) / 100,
-          key_id: request.principal?.keyId,
-        },
-        'answered',
-      );
-    }
-    onAnswered?.({ method: request.method, route: request.route, status: reply.statusCode, seconds: ms / 1000 });
+    const { method, route, principal } = request;
+    const status = reply.statusCode;
+    const seconds = reply.elapsedTime / 1000;
+    logAnswer({ requestId: request.id, method, route, status, seconds, keyId: principal?.keyId });
+    onAnswered?.({ method, route, status, seconds });
     done();
   });
 }

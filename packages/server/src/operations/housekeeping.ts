@@ -1,0 +1,28 @@
+import { sql } from 'kysely';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database.ts';
+import type { Task } from '../platform/jobs.ts';
+
+const HOUR_MS = 60 * 60 * 1000;
+/** As long as a repeat of a request replays its answer. */
+const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
+/** As long as a job that failed for the last time can be looked at. */
+const DEAD_JOBS_KEPT_MS = 30 * 24 * HOUR_MS;
+
+/** Removes what has served its time. Runs every hour, once per database. */
+export function housekeepingTask({ db, clock }: { db: Database; clock: Clock }): Task {
+  return async () => {
+    const now = clock.now();
+    await db
+      .deleteFrom('tollgate.idempotency_keys')
+      .where('created_at', '<', new Date(now - IDEMPOTENCY_KEPT_MS))
+      .execute();
+    const deadBefore = new Date(now - DEAD_JOBS_KEPT_MS);
+    await sql`delete from graphile_worker._private_jobs
+               where attempts >= max_attempts and locked_at is null and updated_at < ${deadBefore}`.execute(db);
+    // Queues are named after objects; without this there would be a row for each that ever was.
+    await sql`delete from graphile_worker._private_job_queues q
+               where locked_at is null
+                 and not exists (select from graphile_worker._private_jobs j where j.job_queue_id = q.id)`.execute(db);
+  };
+}

@@ -1,0 +1,73 @@
+import Stripe from 'stripe';
+import { notFound } from '../platform/errors.ts';
+
+/** The version of Stripe's API that this code reads and writes, whatever the account's own default is. */
+export const STRIPE_API_VERSION = '2026-10-28.endive';
+
+/** One Stripe account in one mode, and what is needed to speak with it. */
+export interface StripeConnection {
+  /** As projects name it: `default`. */
+  id: string;
+  client: Stripe;
+  /** Signing secrets that webhooks may carry, newest first; never empty. */
+  webhookSecrets: readonly string[];
+  /** Whether it moves real money: objects and events of the other mode are not this connection's. */
+  livemode: boolean;
+  /** The name that is stamped on what this installation makes in Stripe. */
+  installation: string;
+}
+
+export interface Connections {
+  /** @throws TollgateError `not_found` */
+  get(id: string): StripeConnection;
+  ids(): readonly string[];
+}
+
+export interface StripeSettings {
+  secretKey: string;
+  /** Another Stripe-compatible host, such as `http://127.0.0.1:3001`; null: Stripe. */
+  apiBase: string | null;
+  timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 15_000;
+
+/**
+ * Stripe's SDK with the version pinned. It tries once more by itself where Stripe allows it; anything beyond that is
+ * for whoever asks: a job has its own delays, a caller his own patience.
+ */
+export function createStripeClient({ secretKey, apiBase, timeoutMs = TIMEOUT_MS }: StripeSettings): Stripe {
+  const host = apiBase === null ? null : new URL(apiBase);
+  return new Stripe(secretKey, {
+    apiVersion: STRIPE_API_VERSION,
+    maxNetworkRetries: 1,
+    timeout: timeoutMs,
+    telemetry: false,
+    appInfo: { name: 'Tollgate' },
+    ...(host === null
+      ? {}
+      : {
+          host: host.hostname,
+          port: host.port === '' ? (host.protocol === 'https:' ? 443 : 80) : Number(host.port),
+          protocol: host.protocol === 'https:' ? ('https' as const) : ('http' as const),
+        }),
+  });
+}
+
+/** @throws Error for a connection without a signing secret: none of its webhooks could be believed */
+export function createConnections(list: readonly StripeConnection[]): Connections {
+  const byId = new Map(list.map((connection) => [connection.id, connection]));
+  for (const { id, webhookSecrets } of list) {
+    if (webhookSecrets.length === 0 || webhookSecrets.some((secret) => secret.trim() === '')) {
+      throw new Error(`The Stripe connection ${id} has no webhook signing secret, or an empty one.`);
+    }
+  }
+  return {
+    get: (id) => {
+      const connection = byId.get(id);
+      if (connection === undefined) throw notFound('Stripe connection');
+      return connection;
+    },
+    ids: () => [...byId.keys()],
+  };
+}
