@@ -1,0 +1,91 @@
+/** How payments with a test number go. */
+export interface CardBehaviour {
+  /** The decline when somebody pays at the checkout; null: it goes through. */
+  declines: string | null;
+  /** The decline of a later payment without the customer, such as a renewal; null: it goes through. */
+  declinesLater: string | null;
+  /** The payment goes through and the customer then disputes it. */
+  disputes?: 'fraudulent' | 'inquiry' | 'product_not_received';
+  /** The customer is asked by their bank before the first payment. */
+  authenticates?: boolean;
+  /** Refunds of it fail after they looked like succeeding, or stay pending for a while. */
+  refunds?: 'fail' | 'pend';
+}
+
+const PAYS: CardBehaviour = { declines: null, declinesLater: null };
+const refused = (code: string): CardBehaviour => ({ declines: code, declinesLater: code });
+
+/** Stripe's test numbers that behave in a way of their own. Every other number that could be a card's just pays. */
+const BEHAVIOURS: Record<string, CardBehaviour> = {
+  '4000000000000002': refused('generic_decline'),
+  '4000000000009995': refused('insufficient_funds'),
+  '4000000000009987': refused('lost_card'),
+  '4000000000009979': refused('stolen_card'),
+  '4000000000000069': refused('expired_card'),
+  '4000000000000127': refused('incorrect_cvc'),
+  '4000000000000119': refused('processing_error'),
+  '4000000000000341': { declines: null, declinesLater: 'generic_decline' },
+  '4000000000000259': { ...PAYS, disputes: 'fraudulent' },
+  '4000000000002685': { ...PAYS, disputes: 'product_not_received' },
+  '4000000000001976': { ...PAYS, disputes: 'inquiry' },
+  '4000002500003155': { ...PAYS, authenticates: true },
+  '4000000000005126': { ...PAYS, refunds: 'fail' },
+  '4000000000007726': { ...PAYS, refunds: 'pend' },
+};
+
+export function behaviourOf(number: string): CardBehaviour {
+  return BEHAVIOURS[number] ?? PAYS;
+}
+
+/** The ids that Stripe takes in place of a payment method in test mode. */
+export const TEST_PAYMENT_METHODS: Record<string, string> = {
+  pm_card_visa: '4242424242424242',
+  pm_card_mastercard: '5555555555554444',
+  pm_card_amex: '378282246310005',
+  pm_card_chargeDeclined: '4000000000000002',
+  pm_card_visa_chargeDeclined: '4000000000000002',
+  pm_card_chargeDeclinedInsufficientFunds: '4000000000009995',
+  pm_card_chargeCustomerFail: '4000000000000341',
+  pm_card_createDispute: '4000000000000259',
+  pm_card_createDisputeProductNotReceived: '4000000000002685',
+  pm_card_createDisputeInquiry: '4000000000001976',
+  pm_card_authenticationRequiredOnSetup: '4000002500003155',
+  pm_card_refundFail: '4000000000005126',
+  pm_card_pendingRefund: '4000000000007726',
+};
+
+/** The brand that a card number's first digits stand for. */
+export function brandOf(number: string): 'amex' | 'mastercard' | 'visa' {
+  if (/^3[47]/.test(number)) return 'amex';
+  return /^(5[1-5]|2[2-7])/.test(number) ? 'mastercard' : 'visa';
+}
+
+/** Whether digits could be a card number (Luhn's check). */
+export function isCardNumber(number: string): boolean {
+  if (!/^\d{12,19}$/.test(number)) return false;
+  let sum = 0;
+  [...number].reverse().forEach((digit, index) => {
+    const value = Number(digit) * (index % 2 === 0 ? 1 : 2);
+    sum += value > 9 ? value - 9 : value;
+  });
+  return sum % 10 === 0;
+}
+
+const DECLINE_WORDS: Record<string, { code: string; message: string }> = {
+  expired_card: { code: 'expired_card', message: 'Your card has expired.' },
+  incorrect_cvc: { code: 'incorrect_cvc', message: "Your card's security code is incorrect." },
+  insufficient_funds: { code: 'card_declined', message: 'Your card has insufficient funds.' },
+  processing_error: {
+    code: 'processing_error',
+    message: 'An error occurred while processing your card. Try again in a little bit.',
+  },
+  authentication_required: {
+    code: 'authentication_required',
+    message: 'Your card was declined. This transaction requires authentication.',
+  },
+};
+
+/** What a decline is called in `code`, and what it says to the customer. */
+export function declineWords(declineCode: string): { code: string; message: string } {
+  return DECLINE_WORDS[declineCode] ?? { code: 'card_declined', message: 'Your card was declined.' };
+}

@@ -1,0 +1,206 @@
+import { change, emit } from '../events.ts';
+import { bare } from '../expand.ts';
+import type { Charge, Metadata, PaymentError, PaymentIntent, PaymentMethod } from '../model.ts';
+import { openDispute } from '../resources/disputes.ts';
+import type { World } from '../world.ts';
+import { behaviourOf, declineWords } from './cards.ts';
+
+/** What a payment is opened with. Amounts are in the currency's smallest unit. */
+export interface IntentDraft {
+  amount: number;
+  currency: string;
+  customer: string | null;
+  metadata?: Metadata;
+  description?: string | null;
+  receiptEmail?: string | null;
+  setupFutureUsage?: 'off_session' | 'on_session' | null;
+  statementDescriptor?: string | null;
+  transferGroup?: string | null;
+}
+
+/** Opens a payment that nobody has tried to pay yet. */
+export function openIntent(world: World, draft: IntentDraft): PaymentIntent {
+  const id = world.ids.make('pi_');
+  const intent = world.store.insert('payment_intent', {
+    id,
+    object: 'payment_intent',
+    amount: draft.amount,
+    amount_capturable: 0,
+    amount_details: { tip: {} },
+    amount_received: 0,
+    application: null,
+    application_fee_amount: null,
+    automatic_payment_methods: null,
+    canceled_at: null,
+    cancellation_reason: null,
+    capture_method: 'automatic_async',
+    client_secret: `${id}_secret_${world.ids.random.token(25)}`,
+    confirmation_method: 'automatic',
+    created: world.clock.now(),
+    currency: draft.currency,
+    customer: draft.customer,
+    customer_account: null,
+    description: draft.description ?? null,
+    excluded_payment_method_types: null,
+    last_payment_error: null,
+    latest_charge: null,
+    livemode: false,
+    managed_payments: { enabled: false },
+    metadata: draft.metadata ?? {},
+    next_action: null,
+    on_behalf_of: null,
+    payment_method: null,
+    payment_method_configuration_details: null,
+    payment_method_options: {},
+    payment_method_types: ['card'],
+    processing: null,
+    receipt_email: draft.receiptEmail ?? null,
+    review: null,
+    setup_future_usage: draft.setupFutureUsage ?? null,
+    shipping: null,
+    source: null,
+    statement_descriptor: draft.statementDescriptor ?? null,
+    statement_descriptor_suffix: null,
+    status: 'requires_payment_method',
+    transfer_data: null,
+    transfer_group: draft.transferGroup ?? null,
+  });
+  emit(world, 'payment_intent.created', intent);
+  return intent;
+}
+
+function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, declineCode: string | null): Charge {
+  const words = declineCode === null ? null : declineWords(declineCode);
+  const id = world.ids.make('ch_');
+  return world.store.insert('charge', {
+    id,
+    object: 'charge',
+    amount: intent.amount,
+    amount_captured: words === null ? intent.amount : 0,
+    amount_refunded: 0,
+    application: null,
+    application_fee: null,
+    application_fee_amount: null,
+    balance_transaction: words === null ? world.ids.make('txn_') : null,
+    billing_details: method.billing_details,
+    calculated_statement_descriptor: 'SANDBOX',
+    captured: words === null,
+    created: world.clock.now(),
+    currency: intent.currency,
+    customer: intent.customer,
+    description: intent.description,
+    disputed: false,
+    failure_balance_transaction: null,
+    failure_code: words?.code ?? null,
+    failure_message: words?.message ?? null,
+    fraud_details: {},
+    livemode: false,
+    metadata: { ...intent.metadata },
+    on_behalf_of: null,
+    outcome: {
+      advice_code: null,
+      network_advice_code: null,
+      network_decline_code: null,
+      network_status: words === null ? 'approved_by_network' : 'declined_by_network',
+      reason: declineCode,
+      risk_level: 'normal',
+      seller_message: words === null ? 'Payment complete.' : 'The bank did not return any further details.',
+      type: words === null ? 'authorized' : 'issuer_declined',
+    },
+    paid: words === null,
+    payment_intent: intent.id,
+    payment_method: method.id,
+    payment_method_details: { [method.type]: method[method.type], type: method.type },
+    receipt_email: intent.receipt_email,
+    receipt_number: null,
+    receipt_url: null,
+    refunded: false,
+    review: null,
+    shipping: null,
+    source_transfer: null,
+    statement_descriptor: null,
+    statement_descriptor_suffix: null,
+    status: words === null ? 'succeeded' : 'failed',
+    transfer_data: null,
+    transfer_group: null,
+  });
+}
+
+/** How an attempt to pay ended. */
+export type PaymentOutcome = { paid: true; charge: Charge } | { paid: false; error: PaymentError; declineCode: string };
+
+/** Takes the failure that was planned for this customer, or for whoever pays next. */
+function takePlannedFailure(world: World, customer: string | null): string | null {
+  const index = world.plannedFailures.findIndex((plan) => plan.customer === null || plan.customer === customer);
+  const [plan] = index < 0 ? [] : world.plannedFailures.splice(index, 1);
+  return plan?.declineCode ?? null;
+}
+
+/**
+ * Tries to pay with a payment method.
+ *
+ * @param onSession whether the customer is there; some cards pay only then
+ */
+export function attempt(
+  world: World,
+  intent: PaymentIntent,
+  method: PaymentMethod,
+  onSession: boolean,
+): PaymentOutcome {
+  const behaviour = behaviourOf(method.$.number);
+  const ownDecline = onSession ? behaviour.declines : behaviour.declinesLater;
+  const declineCode = takePlannedFailure(world, intent.customer) ?? ownDecline;
+  const charge = makeCharge(world, intent, method, declineCode);
+  intent.latest_charge = charge.id;
+  intent.next_action = null;
+  if (declineCode !== null) {
+    const error = declined(charge, method, declineCode);
+    intent.status = 'requires_payment_method';
+    intent.payment_method = null;
+    intent.last_payment_error = error;
+    emit(world, 'charge.failed', charge);
+    emit(world, 'payment_intent.payment_failed', intent);
+    return { paid: false, error, declineCode };
+  }
+  intent.status = 'succeeded';
+  intent.payment_method = method.id;
+  intent.last_payment_error = null;
+  intent.amount_received = intent.amount;
+  emit(world, 'charge.succeeded', charge);
+  emit(world, 'payment_intent.succeeded', intent);
+  if (behaviour.disputes !== undefined) openDispute(world, charge, behaviour.disputes);
+  return { paid: true, charge };
+}
+
+function declined(charge: Charge, method: PaymentMethod, declineCode: string): PaymentError {
+  const { code, message } = declineWords(declineCode);
+  return {
+    charge: charge.id,
+    code,
+    decline_code: declineCode,
+    doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}`,
+    message,
+    payment_method: bare(method),
+    type: 'card_error',
+  };
+}
+
+/** Gives up a payment that has not gone through. */
+export function cancelIntent(world: World, intent: PaymentIntent, reason: string | null): void {
+  if (intent.status === 'succeeded' || intent.status === 'canceled') return;
+  intent.status = 'canceled';
+  intent.canceled_at = world.clock.now();
+  intent.cancellation_reason = reason;
+  intent.next_action = null;
+  emit(world, 'payment_intent.canceled', intent);
+}
+
+/** Whether a customer's first payment with this method has to be confirmed with their bank. */
+export function needsAuthentication(method: PaymentMethod): boolean {
+  return behaviourOf(method.$.number).authenticates === true;
+}
+
+/** Marks a charge as changed; for those who refund or dispute it. */
+export function changeCharge(world: World, charge: Charge, type: string, apply: (charge: Charge) => void): void {
+  change(world, charge, type, apply);
+}

@@ -1,0 +1,70 @@
+import { randomInt } from 'node:crypto';
+
+const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** The four words of xoshiro128**, which are all there is to save. */
+export type RandomState = [number, number, number, number];
+
+function rotate(value: number, by: number): number {
+  return (value << by) | (value >>> (32 - by));
+}
+
+/** A seeded source of numbers: the same seed gives the same run. Not for secrets. */
+export class Random {
+  state: RandomState;
+
+  constructor(seed: number = randomInt(2 ** 32)) {
+    // splitmix32 spreads neighbouring seeds far apart.
+    let word = seed >>> 0;
+    const next = (): number => {
+      word = (word + 0x9e3779b9) >>> 0;
+      let mixed = word ^ (word >>> 16);
+      mixed = Math.imul(mixed, 0x21f0aaad);
+      mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+      return (mixed ^ (mixed >>> 15)) >>> 0;
+    };
+    this.state = [next(), next(), next(), next()];
+  }
+
+  /** A number in [0, 1). */
+  next(): number {
+    const [a, b, c, d] = this.state;
+    const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
+    const shifted = b << 9;
+    const third = c ^ a;
+    const fourth = d ^ b;
+    this.state = [a ^ fourth, b ^ third, third ^ shifted, rotate(fourth, 11)];
+    return result / 2 ** 32;
+  }
+
+  /** True with the given probability. */
+  chance(probability: number): boolean {
+    return this.next() < probability;
+  }
+
+  /** Letters and digits. */
+  token(length: number): string {
+    let token = '';
+    for (let index = 0; index < length; index += 1) token += LETTERS[Math.floor(this.next() * LETTERS.length)];
+    return token;
+  }
+}
+
+/** How many characters follow each prefix; what is not named here takes 24. */
+const LENGTHS: Record<string, number> = { cs_test_: 58, cus_: 14, prod_: 14, si_: 14, whsec_: 32 };
+
+/** Makes Stripe-like ids, such as `cus_QXg1o8vcGmoR32`. */
+export class Ids {
+  readonly random: Random;
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  /** A new id with a prefix that ends in an underscore. */
+  make(prefix: string): string {
+    const length = LENGTHS[prefix] ?? 24;
+    const lead = prefix === 'cs_test_' ? 'a1' : length === 24 ? '1' : '';
+    return prefix + lead + this.random.token(length - lead.length);
+  }
+}

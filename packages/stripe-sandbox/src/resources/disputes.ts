@@ -1,0 +1,98 @@
+import { invalidRequest } from '../errors.ts';
+import { change, emit } from '../events.ts';
+import { listShape, pageOf } from '../lists.ts';
+import type { Charge, Dispute } from '../model.ts';
+import { mergeMetadata, metadata, optional, range, text } from '../params.ts';
+import { route } from '../routes.ts';
+import type { World } from '../world.ts';
+
+export type DisputeCause = 'fraudulent' | 'inquiry' | 'product_not_received';
+
+const DAY = 86_400;
+
+/** Opens a dispute about a charge, as the customer's bank does. An inquiry takes no money and is only a warning. */
+export function openDispute(world: World, charge: Charge, cause: DisputeCause): Dispute {
+  const inquiry = cause === 'inquiry';
+  const now = world.clock.now();
+  const dispute = world.store.insert('dispute', {
+    id: world.ids.make('dp_'),
+    object: 'dispute',
+    amount: charge.amount - charge.amount_refunded,
+    balance_transactions: [],
+    charge: charge.id,
+    created: now,
+    currency: charge.currency,
+    enhanced_eligibility_types: [],
+    evidence: {},
+    evidence_details: {
+      due_by: now + 9 * DAY,
+      enhanced_eligibility: {},
+      has_evidence: false,
+      past_due: false,
+      submission_count: 0,
+      submission_method: null,
+    },
+    intended_submission_method: null,
+    is_charge_refundable: inquiry,
+    livemode: false,
+    metadata: {},
+    payment_intent: charge.payment_intent,
+    payment_method_details: {
+      card: { brand: 'visa', case_type: inquiry ? 'inquiry' : 'chargeback', network_reason_code: '83' },
+      type: 'card',
+    },
+    reason: inquiry ? 'general' : cause,
+    status: inquiry ? 'warning_needs_response' : 'needs_response',
+  });
+  if (!inquiry) change(world, charge, 'charge.updated', () => Object.assign(charge, { disputed: true }));
+  emit(world, 'charge.dispute.created', dispute);
+  if (!inquiry) emit(world, 'charge.dispute.funds_withdrawn', dispute);
+  return dispute;
+}
+
+/** What the bank decides. */
+export type DisputeVerdict = 'lost' | 'won';
+
+const CLOSED = new Set<Dispute['status']>(['lost', 'warning_closed', 'won']);
+
+/**
+ * Closes a dispute. An inquiry just ends.
+ *
+ * @throws StripeError when it is closed already
+ */
+export function closeDispute(world: World, dispute: Dispute, verdict: DisputeVerdict): Dispute {
+  if (CLOSED.has(dispute.status)) throw invalidRequest('This dispute is already closed');
+  const inquiry = dispute.status.startsWith('warning_');
+  change(world, dispute, 'charge.dispute.closed', () => {
+    dispute.status = inquiry ? 'warning_closed' : verdict;
+  });
+  if (!inquiry && verdict === 'won') emit(world, 'charge.dispute.funds_reinstated', dispute);
+  return dispute;
+}
+
+export const disputeRoutes = [
+  route(
+    'GET',
+    '/disputes',
+    { ...listShape, charge: optional(text), payment_intent: optional(text), created: optional(range) },
+    (world, params) =>
+      pageOf(world.store, 'dispute', params, {
+        url: '/v1/disputes',
+        keep: (dispute) =>
+          (params.charge === undefined || dispute.charge === params.charge) &&
+          (params.payment_intent === undefined || dispute.payment_intent === params.payment_intent) &&
+          (params.created?.(dispute.created) ?? true),
+      }),
+  ),
+  route('GET', '/disputes/:id', {}, (world, _params, id) => world.need('dispute', id)),
+  route('POST', '/disputes/:id', { metadata: optional(metadata) }, (world, params, id) => {
+    const dispute = world.need('dispute', id);
+    change(world, dispute, 'charge.dispute.updated', () => {
+      dispute.metadata = mergeMetadata(dispute.metadata, params.metadata);
+    });
+    return dispute;
+  }),
+  route('POST', '/disputes/:id/close', {}, (world, _params, id) =>
+    closeDispute(world, world.need('dispute', id), 'lost'),
+  ),
+];

@@ -1,0 +1,249 @@
+import { createHmac } from 'node:crypto';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { FaultPlan } from './faults.ts';
+import type { StripeEvent, WebhookEndpoint } from './model.ts';
+
+/** One attempt to deliver one event to one endpoint, and how it went. */
+export interface DeliveryAttempt {
+  event: string;
+  type: string;
+  endpoint: string;
+  url: string;
+  attempt: number;
+  /** The HTTP status that came back; null when no answer came, or the event was dropped on purpose. */
+  status: number | null;
+  error: string | null;
+}
+
+/** How hard the sandbox tries to deliver. */
+export interface DeliverySettings {
+  /** Milliseconds before the first retry; doubled for each further one. */
+  retryBaseMs: number;
+  /** The longest wait between retries, in milliseconds. */
+  retryCapMs: number;
+  /** How often an event is tried before it is given up. */
+  maxAttempts: number;
+  /** Milliseconds after which a silent endpoint counts as failed. */
+  timeoutMs: number;
+  /** Deliveries to one endpoint at the same time. */
+  concurrency: number;
+}
+
+export const DELIVERY_DEFAULTS: DeliverySettings = {
+  retryBaseMs: 500,
+  retryCapMs: 30_000,
+  maxAttempts: 20,
+  timeoutMs: 10_000,
+  concurrency: 8,
+};
+
+const KEPT_ATTEMPTS = 2_000;
+
+/**
+ * The header that Stripe sends with a webhook.
+ *
+ * @param seconds Unix seconds of the *real* time: receivers refuse what is old, whatever the sandbox's clock says
+ */
+export function signatureHeader(body: string, secret: string, seconds: number): string {
+  const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
+  return `t=${seconds},v1=${mac}`;
+}
+
+interface Job {
+  endpoint: WebhookEndpoint;
+  event: { id: string; type: string; body: string };
+  attempt: number;
+  done: () => void;
+}
+
+/** Delivers events to the endpoints that want them, signed, with retries until a 2xx. */
+export class Webhooks {
+  /** The last attempts, oldest first. */
+  readonly attempts: DeliveryAttempt[] = [];
+  readonly #settings: DeliverySettings;
+  readonly #faults: FaultPlan;
+  readonly #endpoints: () => readonly WebhookEndpoint[];
+  readonly #agents = {
+    http: new HttpAgent({ keepAlive: true, maxSockets: 64 }),
+    https: new HttpsAgent({ keepAlive: true, maxSockets: 64 }),
+  };
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #waiting = new Map<string, Job[]>();
+  readonly #running = new Map<string, number>();
+  #open = 0;
+  #idle: (() => void)[] = [];
+  #closed = false;
+  #ordinal = 0;
+
+  constructor(settings: DeliverySettings, faults: FaultPlan, endpoints: () => readonly WebhookEndpoint[]) {
+    this.#settings = settings;
+    this.#faults = faults;
+    this.#endpoints = endpoints;
+  }
+
+  /** The endpoints that an event of this type goes to. */
+  wanting(type: string): WebhookEndpoint[] {
+    return this.#endpoints().filter(
+      ({ status, enabled_events }) =>
+        status === 'enabled' && (enabled_events.includes('*') || enabled_events.includes(type)),
+    );
+  }
+
+  /** Sends an event on its way, through the faults that are set. */
+  send(event: StripeEvent): void {
+    this.#ordinal += 1;
+    const wanting = this.wanting(event.type);
+    if (wanting.length === 0) return;
+    const { waitsMs } = this.#faults.delivery(this.#ordinal);
+    if (waitsMs.length === 0) {
+      for (const endpoint of wanting) this.#record(this.#job(event, endpoint), null, 'dropped on purpose');
+    }
+    for (const waitMs of waitsMs) {
+      for (const endpoint of wanting) this.#start(this.#job(event, endpoint), waitMs);
+    }
+  }
+
+  /** Sends an event once more, past all faults; to one endpoint or to all that want it. */
+  resend(event: StripeEvent, endpointId?: string): void {
+    for (const endpoint of this.wanting(event.type)) {
+      if (endpointId === undefined || endpoint.id === endpointId) this.#start(this.#job(event, endpoint), 0);
+    }
+  }
+
+  /** Resolves when nothing is waiting or under way, retries included; at once when closed. */
+  settled(): Promise<void> {
+    if (this.#open === 0 || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Stops every delivery and retry. */
+  close(): void {
+    this.#closed = true;
+    this.forget();
+    this.#agents.http.destroy();
+    this.#agents.https.destroy();
+  }
+
+  /** Gives up what is waiting and forgets the attempts so far. */
+  forget(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#waiting.clear();
+    this.attempts.length = 0;
+    this.#ordinal = 0;
+    this.#open = 0;
+    this.#wake();
+  }
+
+  #job(event: StripeEvent, endpoint: WebhookEndpoint): Job {
+    const pending_webhooks = Math.max(1, event.pending_webhooks);
+    const body = JSON.stringify({ ...event, pending_webhooks }, null, 2);
+    let finished = false;
+    const done = () => {
+      if (finished) return;
+      finished = true;
+      event.pending_webhooks = Math.max(0, event.pending_webhooks - 1);
+      this.#open = Math.max(0, this.#open - 1);
+      if (this.#open === 0) this.#wake();
+    };
+    return { endpoint, event: { id: event.id, type: event.type, body }, attempt: 1, done };
+  }
+
+  #wake(): void {
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #start(job: Job, waitMs: number): void {
+    this.#open += 1;
+    this.#later(waitMs, () => this.#enqueue(job));
+  }
+
+  #later(waitMs: number, run: () => void): void {
+    if (this.#closed) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      run();
+    }, waitMs);
+    this.#timers.add(timer);
+  }
+
+  #enqueue(job: Job): void {
+    const { id } = job.endpoint;
+    const queue = this.#waiting.get(id) ?? [];
+    queue.push(job);
+    this.#waiting.set(id, queue);
+    this.#pump(id);
+  }
+
+  #pump(endpointId: string): void {
+    const running = this.#running.get(endpointId) ?? 0;
+    if (this.#closed || running >= this.#settings.concurrency) return;
+    const job = this.#waiting.get(endpointId)?.shift();
+    if (job === undefined) return;
+    this.#running.set(endpointId, running + 1);
+    this.#post(job, (status, error) => {
+      this.#running.set(endpointId, (this.#running.get(endpointId) ?? 1) - 1);
+      this.#finish(job, status, error);
+      this.#pump(endpointId);
+    });
+    this.#pump(endpointId);
+  }
+
+  #finish(job: Job, status: number | null, error: string | null): void {
+    if (this.#closed) return;
+    this.#record(job, status, error);
+    const delivered = status !== null && status >= 200 && status < 300;
+    if (delivered || job.attempt >= this.#settings.maxAttempts) {
+      job.done();
+      return;
+    }
+    const waitMs = Math.min(this.#settings.retryCapMs, this.#settings.retryBaseMs * 2 ** (job.attempt - 1));
+    job.attempt += 1;
+    this.#later(waitMs, () => this.#enqueue(job));
+  }
+
+  #record(job: Job, status: number | null, error: string | null): void {
+    const { event, endpoint, attempt } = job;
+    this.attempts.push({
+      event: event.id,
+      type: event.type,
+      endpoint: endpoint.id,
+      url: endpoint.url,
+      attempt,
+      status,
+      error,
+    });
+    if (this.attempts.length > KEPT_ATTEMPTS) this.attempts.splice(0, this.attempts.length - KEPT_ATTEMPTS);
+  }
+
+  #post(job: Job, ended: (status: number | null, error: string | null) => void): void {
+    let over = false;
+    const end = (status: number | null, error: string | null) => {
+      if (over) return;
+      over = true;
+      ended(status, error);
+    };
+    const { endpoint, event } = job;
+    const secure = endpoint.url.startsWith('https:');
+    const options = {
+      method: 'POST',
+      agent: secure ? this.#agents.https : this.#agents.http,
+      timeout: this.#settings.timeoutMs,
+      headers: {
+        'Content-Type': 'application/json; charset=utf-8',
+        'Content-Length': Buffer.byteLength(event.body),
+        'Stripe-Signature': signatureHeader(event.body, endpoint.$.secret, Math.floor(Date.now() / 1000)),
+        'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
+      },
+    };
+    const sent = (secure ? httpsRequest : httpRequest)(endpoint.url, options, (response) => {
+      response.resume();
+      response.on('end', () => end(response.statusCode ?? null, null));
+      response.on('error', (error) => end(null, error.message));
+    });
+    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${this.#settings.timeoutMs} ms`)));
+    sent.on('error', (error) => end(null, error.message));
+    sent.end(event.body);
+  }
+}

@@ -1,0 +1,130 @@
+import { Clock } from './clock.ts';
+import { missing } from './errors.ts';
+import { KIND_OF_PREFIX } from './expand.ts';
+import { FaultPlan } from './faults.ts';
+import { Ids, Random } from './ids.ts';
+import type { Kind, Kinds, WebhookEndpoint } from './model.ts';
+import { type Due, Schedule } from './schedule.ts';
+import { Store } from './store.ts';
+import { DELIVERY_DEFAULTS, type DeliverySettings, Webhooks } from './webhooks.ts';
+
+/** How this Stripe account is set up: what one chooses in Stripe's dashboard. */
+export interface AccountSettings {
+  /** Seconds that a renewal's invoice stays a draft. Stripe waits an hour; 0 finalizes it at once. */
+  renewalDraftSeconds: number;
+  /** Days after a failed payment at which it is tried again. */
+  retryAfterDays: number[];
+  /** What becomes of a subscription when the last retry failed. */
+  afterRetries: 'canceled' | 'past_due' | 'unpaid';
+}
+
+export const ACCOUNT_DEFAULTS: AccountSettings = {
+  renewalDraftSeconds: 0,
+  retryAfterDays: [3, 5, 7],
+  afterRetries: 'canceled',
+};
+
+/** A payment that the control API wants to fail, for one customer or for whoever pays next. */
+export interface PlannedFailure {
+  customer: string | null;
+  declineCode: string;
+}
+
+/** Nouns in "No such …" that are not the kind itself. */
+const NOUNS: Partial<Record<Kind, string>> = {
+  'billing_portal.configuration': 'configuration',
+  'checkout.session': 'checkout.session',
+  invoiceitem: 'invoiceitem',
+  payment_method: 'PaymentMethod',
+  'test_helpers.test_clock': 'test clock',
+};
+
+/** Everything that one sandbox knows. Requests are carried out in it one after the other, without waiting inside. */
+export class World {
+  readonly store = new Store();
+  readonly clock = new Clock();
+  readonly faults = new FaultPlan();
+  readonly ids: Ids;
+  readonly webhooks: Webhooks;
+  readonly account: AccountSettings;
+  /** The endpoints that were given at the start; they do not show in the API. */
+  fixedEndpoints: WebhookEndpoint[] = [];
+  /** The API request that is being carried out, if any. */
+  request: { id: string; idempotencyKey: string | null } | null = null;
+  /** Where the hosted pages are, without a slash at the end. */
+  baseUrl = '';
+  plannedFailures: PlannedFailure[] = [];
+  /** Reminders on the sandbox's own time (under '') and on each test clock. */
+  readonly #schedules = new Map<string, Schedule>();
+
+  constructor(options: {
+    seed?: number | undefined;
+    account?: Partial<AccountSettings> | undefined;
+    delivery?: Partial<DeliverySettings> | undefined;
+  }) {
+    this.ids = new Ids(new Random(options.seed));
+    this.account = { ...ACCOUNT_DEFAULTS, ...options.account };
+    this.webhooks = new Webhooks({ ...DELIVERY_DEFAULTS, ...options.delivery }, this.faults, () => [
+      ...this.fixedEndpoints,
+      ...this.store.all('webhook_endpoint'),
+    ]);
+  }
+
+  /**
+   * The object with an id.
+   *
+   * @param param the parameter that names it, or 'id' when the path does (which makes the error a 404)
+   * @throws StripeError `resource_missing`
+   */
+  need<K extends Kind>(kind: K, id: string, param = 'id'): Kinds[K] {
+    const found = this.store.get(kind, id);
+    if (found === undefined) throw missing(NOUNS[kind] ?? kind, id, param);
+    return found;
+  }
+
+  /** Any object by its id, deleted ones included. */
+  find(id: string): object | undefined {
+    const kind = KIND_OF_PREFIX[id.slice(0, id.indexOf('_'))];
+    if (kind === undefined) return undefined;
+    return this.store.get(kind, id) ?? this.store.get('deleted', id);
+  }
+
+  /** Forgets an object and keeps a note that it was there. */
+  remove(kind: Kind, id: string): Kinds['deleted'] {
+    this.store.delete(kind, id);
+    return this.store.insert('deleted', { id, object: kind, deleted: true });
+  }
+
+  /** Runs something in a customer's time: that of their test clock, when they are on one. */
+  inTimeOf<T>(customerId: string | null, run: () => T): T {
+    const clockId = customerId === null ? null : this.store.get('customer', customerId)?.test_clock;
+    const testClock = clockId ? this.store.get('test_helpers.test_clock', clockId) : undefined;
+    return testClock === undefined ? run() : this.clock.at(testClock.frozen_time, run);
+  }
+
+  /** Reminds of an object at a time, on a test clock or on the sandbox's own time. */
+  remind(due: Due, testClock: string | null): void {
+    this.scheduleOf(testClock).add(due);
+  }
+
+  scheduleOf(testClock: string | null): Schedule {
+    const key = testClock ?? '';
+    let schedule = this.#schedules.get(key);
+    if (schedule === undefined) {
+      schedule = new Schedule();
+      this.#schedules.set(key, schedule);
+    }
+    return schedule;
+  }
+
+  /** Empties the sandbox. Endpoints given at the start stay; faults and the clock go back to the beginning. */
+  reset(): void {
+    this.store.clear();
+    this.#schedules.clear();
+    this.webhooks.forget();
+    this.faults.set({ drop: 0, duplicate: 0, shuffle: 0, delayMs: 0, errorRate: 0, lostResponseRate: 0, latencyMs: 0 });
+    this.faults.set({ rateLimit: null });
+    this.plannedFailures = [];
+    this.clock.offset = 0;
+  }
+}
