@@ -308,6 +308,13 @@ create table checkout_sessions (
 );
 create index checkout_sessions_open on checkout_sessions (customer_id) where status = 'open';
 
+-- Whose turn it is to make a session for a customer. A turn ends by itself, so that a process that died holds up nobody.
+create table checkout_turns (
+  customer_id text primary key references customers (id),
+  holder text not null,
+  ends_at timestamptz not null
+);
+
 create table portal_configurations (
   project_id text primary key references projects (id),
   configuration_id text not null,

@@ -222,6 +222,7 @@ export interface Schema {
     created_at: Timestamp;
     updated_at: Timestamp;
   };
+  'tollgate.checkout_turns': { customer_id: string; holder: string; ends_at: Timestamp };
   'tollgate.portal_configurations': {
     project_id: string;
     configuration_id: string;
