@@ -1,0 +1,41 @@
+import type { Cause } from '../facts/cause.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database.ts';
+import type { Log } from '../platform/log.ts';
+import type { Connections } from '../stripe/connections.ts';
+
+export type ObjectType = 'subscription' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';
+
+/** One object of Stripe's that can be brought up to date. The id of a `payment` is its payment intent's (`pi_…`). */
+export interface ObjectRef {
+  type: ObjectType;
+  id: string;
+}
+
+export interface MirrorDeps {
+  db: Database;
+  clock: Clock;
+  connections: Connections;
+  log: Log;
+}
+
+export interface SyncRequest {
+  connectionId: string;
+  ref: ObjectRef;
+  /** What made somebody look: kept with every fact and snapshot version that follows. */
+  cause: Cause;
+}
+
+export interface SyncResult {
+  /**
+   * `applied`: something is known now that was not. `unchanged`: Stripe says what is known already. `stale`: a newer
+   * state was applied while this one was fetched. `ignored`: not ours, or nothing to know; never to be retried.
+   * `parked`: ours perhaps, but nobody can say whose; to be tried again when more is known.
+   */
+  status: 'applied' | 'unchanged' | 'stale' | 'ignored' | 'parked';
+  /** A stable snake_case word; null where the status says it all. */
+  reason: string | null;
+  projectId: string | null;
+  /** Tollgate's own `cust_…`; null for an object that belongs to no customer. */
+  customerId: string | null;
+}
