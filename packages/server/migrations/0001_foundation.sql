@@ -274,6 +274,8 @@ create table events (
   -- The object that the event speaks of.
   object_type text,
   object_id text,
+  -- Every other id of Stripe's in the payload: when one of them appears here, a parked event is worth another try.
+  related_ids text[] not null default '{}',
   payload jsonb not null,
   status text not null check (status in ('received', 'processed', 'ignored', 'parked', 'failed', 'dead')),
   -- Why it is ignored, parked, failed or dead.
@@ -282,11 +284,17 @@ create table events (
   created_at timestamptz not null,
   received_at timestamptz not null,
   processed_at timestamptz,
+  last_attempt_at timestamptz,
+  -- By the database's clock, as jobs are; null once nothing more is going to happen by itself.
+  next_attempt_at timestamptz,
   primary key (connection_id, id)
 );
 create index events_status on events (status, received_at desc);
+create index events_type on events (type, received_at desc);
 create index events_received on events (received_at desc, id desc);
-create index events_parked on events (object_id) where status = 'parked';
+create index events_object on events (connection_id, object_id);
+create index events_due on events (next_attempt_at) where next_attempt_at is not null;
+create index events_waiting_for on events using gin (related_ids) where status in ('received', 'failed', 'parked');
 
 -- Checkout --------------------------------------------------------------------------------
 

@@ -199,6 +199,7 @@ export interface Schema {
     livemode: boolean;
     object_type: string | null;
     object_id: string | null;
+    related_ids: Defaulted<string[]>;
     payload: Json<Record<string, unknown>>;
     status: 'received' | 'processed' | 'ignored' | 'parked' | 'failed' | 'dead';
     reason: string | null;
@@ -206,6 +207,8 @@ export interface Schema {
     created_at: Timestamp;
     received_at: Timestamp;
     processed_at: Timestamp | null;
+    last_attempt_at: Timestamp | null;
+    next_attempt_at: Timestamp | null;
   };
   'tollgate.checkout_sessions': {
     id: string;

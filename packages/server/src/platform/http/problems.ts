@@ -8,7 +8,7 @@ const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]
   redirect_not_allowed: [400, 'The redirect URL is not allowed'],
   price_inactive: [400, 'The price is not active'],
   stripe_refused: [400, 'Stripe refused the request'],
-  webhook_signature_invalid: [400, "The webhook's signature is not valid"],
+  invalid_signature: [400, "The webhook's signature is not valid"],
   unauthorized: [401, 'The key is missing or not valid'],
   forbidden: [403, 'The key may not do this'],
   not_found: [404, 'Not found'],
