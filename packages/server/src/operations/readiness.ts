@@ -6,8 +6,10 @@ import { within } from '../platform/within.ts';
 export type CheckResult = string;
 
 export interface Readiness {
-  /** `unavailable`: no request can be served properly, send none here. `degraded`: checks are answered. */
-  status: 'ready' | 'degraded' | 'unavailable';
+  /** `degraded`: something is wrong; checks are still answered from the cache. */
+  status: 'ready' | 'degraded';
+  /** Whether requests can be served properly at all; when not, none should be sent here. */
+  servable: boolean;
   checks: { database: CheckResult; migrations: CheckResult; cache: CheckResult; jobs: CheckResult };
 }
 
@@ -36,9 +38,9 @@ export async function checkReadiness(sources: ReadinessSources): Promise<Readine
   const jobs = sources.jobsRunning() ? 'ok' : 'stopped';
   const checks = { database, migrations, cache, jobs };
   if (database !== 'ok' || migrations !== 'ok') {
-    return { status: 'unavailable', checks };
+    return { status: 'degraded', servable: false, checks };
   }
-  return { status: cache === 'ok' && jobs === 'ok' ? 'ready' : 'degraded', checks };
+  return { status: cache === 'ok' && jobs === 'ok' ? 'ready' : 'degraded', servable: true, checks };
 }
 
 /** What went wrong is for the log and for those who may read it; the answer only says which part failed. */

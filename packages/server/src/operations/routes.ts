@@ -10,7 +10,7 @@ export interface OperationsDeps {
 }
 
 const ReadinessAnswer = Closed({
-  status: OneOf(['ready', 'degraded', 'unavailable']),
+  status: OneOf(['ready', 'degraded']),
   checks: Closed({
     database: Type.String({ description: '`ok` or `failed`.' }),
     migrations: Type.String({ description: '`ok`, `pending` or `failed`.' }),
@@ -49,8 +49,8 @@ export function registerOperationsRoutes(app: App, { readiness, metrics }: Opera
       },
     },
     async (_request, reply) => {
-      const answer = await readiness();
-      return reply.code(answer.status === 'unavailable' ? 503 : 200).send(answer);
+      const { servable, ...answer } = await readiness();
+      return reply.code(servable ? 200 : 503).send(answer);
     },
   );
 
