@@ -30,6 +30,7 @@ const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]
   headers_too_large: [431, 'The headers are too large'],
   internal: [500, 'Something went wrong on our side'],
   database_unavailable: [503, 'The database cannot be reached'],
+  checkout_busy: [503, 'Other checkout sessions of the customer are being made'],
   stripe_unavailable: [503, 'Stripe cannot be reached'],
 };
 
