@@ -49,14 +49,14 @@ export const MappingInputs = Type.Array(
 
 /**
  * The mappings of a request, checked against the project's features.
- * @param prefix - where the list stands in the body, for the errors' paths
+ * @param options.recurring - whether they are for a recurring price, whose access lasts as long as it is paid for
  * @throws TollgateError `invalid_request` with a path for each mistake
  */
 export async function checkedMappings(
   db: Queryable,
   projectId: string,
   inputs: readonly MappingInput[],
-  prefix = 'features',
+  { recurring = false }: { recurring?: boolean } = {},
 ): Promise<Mapping[]> {
   if (inputs.length === 0) return [];
   const rows = await db
@@ -73,14 +73,25 @@ export async function checkedMappings(
   const seen = new Set<string>();
   const errors = inputs.flatMap((input, index) => {
     const mistakes = mistakesOf(input, features.get(input.code), seen.has(input.code));
+    if (recurring && (input.access_days ?? null) !== null) {
+      mistakes.push({
+        path: 'access_days',
+        message: 'belongs to one-off purchases; leave it out for a recurring price',
+      });
+    }
     seen.add(input.code);
-    return mistakes.map(({ path, message }) => ({ path: `${prefix}.${index}.${path}`, message }));
+    return mistakes.map(({ path, message }) => ({ path: `features.${index}.${path}`, message }));
   });
   const [first] = errors;
   if (first !== undefined) {
     throw new TollgateError('invalid_request', `${first.path} ${first.message}.`, errors);
   }
-  return inputs.map(mappingOf).sort((a, b) => (a.code < b.code ? -1 : 1));
+  return inputs.map(mappingOf).sort(byCode);
+}
+
+/** Not the database's order, which depends on its locale. */
+function byCode(a: Mapping, b: Mapping): number {
+  return a.code < b.code ? -1 : 1;
 }
 
 function mappingOf(input: MappingInput): Mapping {
@@ -134,13 +145,13 @@ export async function mappingsByOwner(
     .where('project_id', '=', projectId)
     .where('owner_type', '=', type)
     .where('owner_id', 'in', ids)
-    .orderBy('code')
     .execute();
   for (const row of rows) {
     const list = byOwner.get(row.owner_id) ?? [];
     list.push(mappingOfRow(row));
     byOwner.set(row.owner_id, list);
   }
+  for (const list of byOwner.values()) list.sort(byCode);
   return byOwner;
 }
 
