@@ -364,7 +364,7 @@ create table reconciliation_runs (
   dry_run boolean not null default false,
   status text not null check (status in ('queued', 'running', 'completed', 'failed')),
   trigger text not null check (trigger in ('manual', 'schedule')),
-  -- Where a run that was cut short goes on: {phase, starting_after}.
+  -- Where a run that was cut short goes on: {step, starting_after}.
   cursor jsonb,
   counts jsonb not null default '{}',
   error text,
@@ -387,8 +387,20 @@ create table drifts (
   object_id text not null,
   cause text not null,
   action text not null,
-  -- Field by field: [{field, local, stripe}].
+  -- Why it could not be repaired.
+  detail text,
+  -- Field by field: [{field, before, after}].
   fields jsonb not null default '[]',
   detected_at timestamptz not null
 );
 create index drifts_run on drifts (run_id, id);
+-- A page that is gone through again after an interruption records nothing twice.
+create unique index drifts_once on drifts (run_id, object_type, object_id);
+
+-- What a run has met in Stripe's lists so far: the rest of what is stored is asked for one by one. Emptied at its end.
+create table reconciliation_seen (
+  run_id text not null references reconciliation_runs (id),
+  object_type text not null,
+  object_id text not null,
+  primary key (run_id, object_type, object_id)
+);

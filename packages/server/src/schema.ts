@@ -270,7 +270,9 @@ export interface Schema {
     object_id: string;
     cause: string;
     action: string;
+    detail: string | null;
     fields: Json<unknown[]>;
     detected_at: Timestamp;
   };
+  'tollgate.reconciliation_seen': { run_id: string; object_type: string; object_id: string };
 }
