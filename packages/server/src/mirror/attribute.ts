@@ -1,14 +1,17 @@
 import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import { readStamps, type Stamp } from '../stripe/stamps.ts';
+
+type Metadata = Readonly<Record<string, string>>;
 
 /** What an object of Stripe's says about whose it is. */
 export interface AttributionHints {
   /** The object itself: a fact (`subscription`, `purchase`) or checkout session that is known settles the question. */
   known: readonly { kind: 'subscription' | 'purchase' | 'checkout_session'; id: string }[];
   /** The metadata of the object, and of those that were made together with it. */
-  metadata: readonly (Readonly<Record<string, string>> | null | undefined)[];
+  metadata: readonly (Metadata | null | undefined)[];
   /** `metadata` is null when the customer was not read. */
-  stripeCustomer: { id: string; metadata: Readonly<Record<string, string>> | null } | null;
+  stripeCustomer: { id: string; metadata: Metadata | null } | null;
   priceIds: readonly string[];
   productIds: readonly string[];
   /** Set on payment links and foreign sessions: the app's own id of the customer. The payer can change it. */
@@ -19,14 +22,217 @@ export type Attribution =
   | { status: 'ours'; projectId: string; customerId: string }
   /** Ours, by an app's own customer id that has never been seen: saving creates the customer. */
   | { status: 'new_customer'; projectId: string; externalId: string }
-  | { status: 'ignored'; reason: string }
-  | { status: 'parked'; reason: string };
+  | { status: 'ignored'; reason: IgnoredReason }
+  | { status: 'parked'; reason: ParkedReason };
 
-/** Finds out whose an object is. Reads only. */
+export type IgnoredReason =
+  /** Neither the object, nor its customer, price or product is known, and no stamp says that it is ours. */
+  'not_ours' | 'other_installation';
+
+export type ParkedReason =
+  /** The project is certain, and nothing says who the customer is. */
+  | 'customer_unknown'
+  | 'stamped_project_unknown'
+  | 'stamped_customer_unknown'
+  /** One source says another customer, or another project, than the other. */
+  | 'customer_conflict'
+  | 'project_conflict'
+  /** It carries another installation's stamp, and is or looks like ours for another reason. */
+  | 'installation_conflict'
+  /** The Stripe customer is linked in several projects, and no stamp or price says which is meant. */
+  | 'project_ambiguous';
+
+/** Whom one source names; null where it does not say. */
+interface Claim {
+  projectId: string | null;
+  customerId: string | null;
+  /** The app's own id of a customer that has not been seen yet. */
+  externalId: string | null;
+}
+
+/**
+ * Finds out whose an object is. Reads only.
+ *
+ * What is known already counts first, then the stamps on the object, then its Stripe customer (the link here, and the
+ * stamps there), then its prices and products, and last the client reference. Where two of them disagree, no guess is
+ * made: the object is parked. The client reference alone cannot disagree, since whoever pays can write it.
+ */
 export async function attribute(
-  _db: Queryable,
-  _connection: StripeConnection,
-  _hints: AttributionHints,
+  db: Queryable,
+  connection: StripeConnection,
+  hints: AttributionHints,
 ): Promise<Attribution> {
-  throw new Error('Cannot attribute yet.');
+  const stamps = stampsOf(hints, connection.installation);
+  const known = await knownClaims(db, connection, hints.known);
+  const catalog = await catalogProjects(db, connection, hints);
+  const links = await linkedCustomers(db, connection, hints.stripeCustomer?.id);
+  if (stamps.foreign) {
+    const looksOurs = known.length > 0 || stamps.own.length > 0 || links.length > 0 || catalog.length > 0;
+    return looksOurs ? parked('installation_conflict') : { status: 'ignored', reason: 'other_installation' };
+  }
+
+  const claims = [...known];
+  for (const stamp of stamps.own) {
+    const claim = await claimOf(db, connection, stamp);
+    if (typeof claim === 'string') return parked(claim);
+    claims.push(claim);
+  }
+  const certain = distinct(claims.map((claim) => claim.projectId));
+  if (certain.length > 1 || catalog.length > 1) return parked('project_conflict');
+  const [project = catalog[0]] = certain;
+  if (project !== undefined && catalog[0] !== undefined && catalog[0] !== project) return parked('project_conflict');
+
+  const projectId = project ?? onlyProject(links);
+  if (projectId === undefined) return links.length > 1 ? parked('project_ambiguous') : unknown(stamps.own.length > 0);
+  const link = links.find((candidate) => candidate.project_id === projectId);
+  if (link === undefined && links.length > 0 && certain.length === 0) return parked('project_conflict');
+  if (link !== undefined) claims.push({ projectId, customerId: link.id, externalId: null });
+  return await customerOf(db, projectId, claims, hints.clientReferenceId ?? null);
+}
+
+function parked(reason: ParkedReason): Attribution {
+  return { status: 'parked', reason };
+}
+
+/** A stamp that names a customer and no project is somebody's who meant us. */
+function unknown(stamped: boolean): Attribution {
+  return stamped ? parked('stamped_project_unknown') : { status: 'ignored', reason: 'not_ours' };
+}
+
+function stampsOf({ metadata, stripeCustomer }: AttributionHints, installation: string) {
+  const found = [...metadata, stripeCustomer?.metadata].map(readStamps).filter((stamp) => stamp !== null);
+  // Stamps that were written by hand may name no installation: then they are meant for whoever reads them.
+  const own = found.filter((stamp) => stamp.installation === installation || stamp.installation === '');
+  return { own, foreign: own.length < found.length };
+}
+
+async function knownClaims(
+  db: Queryable,
+  connection: StripeConnection,
+  known: AttributionHints['known'],
+): Promise<Claim[]> {
+  const claims: Claim[] = [];
+  for (const { kind, id } of known) {
+    const owners =
+      kind === 'checkout_session'
+        ? db.selectFrom('tollgate.checkout_sessions as object').where('object.id', '=', id)
+        : db.selectFrom('tollgate.facts as object').where('object.kind', '=', kind).where('object.object_id', '=', id);
+    const rows = await owners
+      .innerJoin('tollgate.projects as project', 'project.id', 'object.project_id')
+      .where('project.connection_id', '=', connection.id)
+      .select(['object.project_id', 'object.customer_id'])
+      .execute();
+    for (const row of rows) claims.push({ projectId: row.project_id, customerId: row.customer_id, externalId: null });
+  }
+  return claims;
+}
+
+/** The projects that sell any of the prices or products. */
+async function catalogProjects(
+  db: Queryable,
+  connection: StripeConnection,
+  { priceIds, productIds }: AttributionHints,
+): Promise<string[]> {
+  const prices = db
+    .selectFrom('tollgate.prices as sold')
+    .select('sold.project_id')
+    .where('sold.id', 'in', [...priceIds, '']);
+  const products = db
+    .selectFrom('tollgate.products as sold')
+    .select('sold.project_id')
+    .where('sold.id', 'in', [...productIds, '']);
+  const rows = await db
+    .selectFrom(prices.union(products).as('sold'))
+    .innerJoin('tollgate.projects as project', 'project.id', 'sold.project_id')
+    .where('project.connection_id', '=', connection.id)
+    .select('project.id')
+    .execute();
+  return rows.map((row) => row.id);
+}
+
+async function linkedCustomers(db: Queryable, connection: StripeConnection, stripeCustomerId: string | undefined) {
+  if (stripeCustomerId === undefined) return [];
+  return await db
+    .selectFrom('tollgate.customers')
+    .select(['id', 'project_id'])
+    .where('connection_id', '=', connection.id)
+    .where('stripe_customer_id', '=', stripeCustomerId)
+    .execute();
+}
+
+/** What a stamp says, as far as it names something that there is. */
+async function claimOf(db: Queryable, connection: StripeConnection, stamp: Stamp): Promise<Claim | ParkedReason> {
+  const { customerId } = stamp;
+  if (stamp.projectId !== null) {
+    const project = await db
+      .selectFrom('tollgate.projects')
+      .select('id')
+      .where('id', '=', stamp.projectId)
+      .where('connection_id', '=', connection.id)
+      .executeTakeFirst();
+    if (project === undefined) return 'stamped_project_unknown';
+  }
+  if (customerId === null) return { projectId: stamp.projectId, customerId: null, externalId: null };
+  const own = await db
+    .selectFrom('tollgate.customers')
+    .select(['id', 'project_id'])
+    .where('id', '=', customerId)
+    .where('connection_id', '=', connection.id)
+    .executeTakeFirst();
+  if (own !== undefined) {
+    const elsewhere = stamp.projectId !== null && stamp.projectId !== own.project_id;
+    return elsewhere ? 'project_conflict' : { projectId: own.project_id, customerId: own.id, externalId: null };
+  }
+  // One of our own ids that nobody has: a database that was restored, or not yet committed. Never an app's id.
+  if (OWN_ID.test(customerId)) return 'stamped_customer_unknown';
+  if (!isExternalId(customerId)) return 'stamped_customer_unknown';
+  return { projectId: stamp.projectId, customerId: null, externalId: customerId };
+}
+
+const OWN_ID = /^cust_[0-9a-hjkmnp-tv-z]{26}$/;
+
+/** What the API takes for an app's customer id. */
+function isExternalId(text: string): boolean {
+  return text.length >= 1 && text.length <= 200 && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
+}
+
+function onlyProject(links: readonly { project_id: string }[]): string | undefined {
+  return links.length === 1 ? links[0]?.project_id : undefined;
+}
+
+/** The customer that the claims agree on. */
+async function customerOf(
+  db: Queryable,
+  projectId: string,
+  claims: readonly Claim[],
+  clientReferenceId: string | null,
+): Promise<Attribution> {
+  const externalIds = distinct(claims.map((claim) => claim.externalId));
+  const named = await customersByExternalId(db, projectId, externalIds);
+  const customerIds = distinct([...claims.map((claim) => claim.customerId), ...named.map((row) => row.id)]);
+  const fresh = externalIds.filter((externalId) => named.every((row) => row.external_id !== externalId));
+  if (customerIds.length + fresh.length > 1) return parked('customer_conflict');
+  const [customerId] = customerIds;
+  if (customerId !== undefined) return { status: 'ours', projectId, customerId };
+  const [externalId] = fresh;
+  if (externalId !== undefined) return { status: 'new_customer', projectId, externalId };
+  if (clientReferenceId === null || !isExternalId(clientReferenceId)) return parked('customer_unknown');
+  const [referred] = await customersByExternalId(db, projectId, [clientReferenceId]);
+  return referred === undefined
+    ? { status: 'new_customer', projectId, externalId: clientReferenceId }
+    : { status: 'ours', projectId, customerId: referred.id };
+}
+
+async function customersByExternalId(db: Queryable, projectId: string, externalIds: readonly string[]) {
+  if (externalIds.length === 0) return [];
+  return await db
+    .selectFrom('tollgate.customers')
+    .select(['id', 'external_id'])
+    .where('project_id', '=', projectId)
+    .where('external_id', 'in', externalIds)
+    .execute();
+}
+
+function distinct(values: readonly (string | null)[]): string[] {
+  return [...new Set(values.filter((value) => value !== null))];
 }

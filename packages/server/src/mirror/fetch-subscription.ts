@@ -1,0 +1,114 @@
+
+import type { StripeConnection } from '../stripe/connections.ts';
+import { isMissing } from '../stripe/refusal.ts';
+import type { Stripe } from '../stripe/types.ts';
+import {
+  CustomerShape,
+  InvoiceShape,
+  ItemShape as ItemSchema,
+  type ItemShape,
+  parseShape,
+  SubscriptionShape,
+} from './shapes.ts';
+
+/** A subscription with everything that its fact is made of; nothing in it is cut short or left as an id. */
+export interface FetchedSubscription {
+  subscription: SubscriptionShape;
+  items: readonly ItemShape[];
+  customer: CustomerShape;
+  /** Open invoices and the last paid one; empty and null where the status does not ask for them. */
+  openInvoices: readonly InvoiceShape[];
+  lastPaidInvoice: InvoiceShape | null;
+}
+
+/** What to expand when a subscription is retrieved; in a list each gets `data.` in front. */
+export const SUBSCRIPTION_EXPANSIONS = ['customer', 'discounts.source.coupon'] as const;
+
+/** Statuses whose grace, or its end, depends on when the payment fell due. */
+const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
+
+/** @returns null when Stripe has no such subscription */
+export async function fetchSubscription(connection: StripeConnection, id: string): Promise<FetchedSubscription | null> {
+  try {
+    const expand = [...SUBSCRIPTION_EXPANSIONS];
+    return await completeSubscription(connection, await connection.client.subscriptions.retrieve(id, { expand }));
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * Adds what a retrieved or listed subscription lacks: items beyond the tenth, coupons and tiers that were too deep to
+ * expand, the customer, and the invoices that tell since when money is owed. Asks Stripe only for what is missing.
+ * @throws Stripe's errors; TollgateError `stripe_shape_unexpected`
+ */
+export async function completeSubscription(
+  connection: StripeConnection,
+  given: Stripe.Subscription,
+): Promise<FetchedSubscription> {
+  const { client } = connection;
+  let subscription = parseShape(SubscriptionShape, given, 'subscription');
+  if (!discountsComplete(subscription.discounts)) {
+    const again = await client.subscriptions.retrieve(subscription.id, { expand: [...SUBSCRIPTION_EXPANSIONS] });
+    subscription = parseShape(SubscriptionShape, again, 'subscription');
+  }
+  const items = itemsComplete(subscription) ? subscription.items.data : await fetchItems(connection, subscription.id);
+  const { customer } = subscription;
+  return {
+    subscription,
+    items,
+    customer: typeof customer === 'string' ? await fetchCustomer(connection, customer) : customer,
+    ...(OWES.has(subscription.status)
+      ? await fetchInvoices(connection, subscription.id)
+      : { openInvoices: [], lastPaidInvoice: null }),
+  };
+}
+
+function itemsComplete({ items }: SubscriptionShape): boolean {
+  return (
+    !items.has_more &&
+    items.data.every(
+      ({ discounts, price }) =>
+        discountsComplete(discounts) && (price.billing_scheme !== 'tiered' || price.tiers !== undefined),
+    )
+  );
+}
+
+function discountsComplete(discounts: SubscriptionShape['discounts']): boolean {
+  return discounts.every((discount) => typeof discount !== 'string' && typeof discount.source.coupon !== 'string');
+}
+
+/** Stripe expands four levels deep: an item's coupon can be reached from the list of items alone. */
+async function fetchItems({ client }: StripeConnection, subscription: string): Promise<ItemShape[]> {
+  const items: ItemShape[] = [];
+  const expand = ['data.discounts.source.coupon', 'data.price.tiers'];
+  for await (const item of client.subscriptionItems.list({ subscription, limit: 100, expand })) {
+    items.push(parseShape(ItemSchema, item, 'subscription item'));
+  }
+  return items;
+}
+
+async function fetchCustomer({ client }: StripeConnection, id: string): Promise<CustomerShape> {
+  const customer: unknown = await client.customers.retrieve(id).catch((error: unknown) => {
+    if (isMissing(error)) return { id, deleted: true };
+    throw error;
+  });
+  return parseShape(CustomerShape, customer, 'customer');
+}
+
+async function fetchInvoices({ client }: StripeConnection, subscription: string) {
+  const openInvoices: InvoiceShape[] = [];
+  for await (const invoice of client.invoices.list({ subscription, status: 'open', limit: 100 })) {
+    openInvoices.push(parseShape(InvoiceShape, invoice, 'invoice'));
+  }
+  // Newest first, as every list of Stripe's.
+  const paid = await client.invoices.list({ subscription, status: 'paid', limit: 1 });
+  const [last] = paid.data;
+  return { openInvoices, lastPaidInvoice: last === undefined ? null : parseShape(InvoiceShape, last, 'invoice') };
+}
+
+/** Whether the customer is no more: Stripe leaves a stub with the id. */
+export function isDeleted(customer: unknown): boolean {
+  return typeof customer === 'object' && customer !== null && 'deleted' in customer && customer.deleted === true;
+}

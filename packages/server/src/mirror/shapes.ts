@@ -1,0 +1,225 @@
+/**
+ * What the mirror reads of Stripe's objects, and no more: members that are not named may come, go and change. An
+ * answer that does not fit is refused with the path that failed, instead of becoming a fact with holes in it.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+import { Compile, type Validator } from 'typebox/compile';
+import { TollgateError } from '../platform/errors.ts';
+
+const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+/** Seconds since 1970. */
+const Seconds = Type.Integer();
+const Count = Type.Integer({ minimum: 0 });
+const Metadata = Type.Record(Type.String(), Type.String());
+/** An object that comes as its id, or whole when it was expanded. */
+const Reference = Type.Union([Type.String(), Type.Object({ id: Type.String() })]);
+/** The SDK makes objects of decimals that it fetched, and leaves those of webhooks as text. */
+const Decimal = Type.Union([Type.String(), Type.Number(), Type.Unsafe<{ toString(): string }>(Type.Object({}))]);
+
+export const CustomerShape = Type.Object({
+  id: Type.String(),
+  deleted: Type.Optional(Type.Boolean()),
+  email: Type.Optional(OrNull(Type.String())),
+  name: Type.Optional(OrNull(Type.String())),
+  metadata: Type.Optional(Metadata),
+  default_source: Type.Optional(OrNull(Reference)),
+  invoice_settings: Type.Optional(Type.Object({ default_payment_method: OrNull(Reference) })),
+});
+export type CustomerShape = Static<typeof CustomerShape>;
+
+export const CouponShape = Type.Object({
+  id: Type.String(),
+  duration: Type.String(),
+  percent_off: OrNull(Type.Number()),
+  amount_off: OrNull(Type.Integer()),
+  currency: OrNull(Type.String()),
+});
+
+export const DiscountShape = Type.Object({
+  id: Type.String(),
+  end: OrNull(Seconds),
+  source: Type.Object({ coupon: OrNull(Type.Union([Type.String(), CouponShape])) }),
+});
+export type DiscountShape = Static<typeof DiscountShape>;
+
+export const ProductShape = Type.Object({
+  id: Type.String(),
+  deleted: Type.Optional(Type.Boolean()),
+  name: Type.String(),
+  description: Type.Optional(OrNull(Type.String())),
+  active: Type.Boolean(),
+  created: Seconds,
+  metadata: Metadata,
+});
+export type ProductShape = Static<typeof ProductShape>;
+
+export const PriceShape = Type.Object({
+  id: Type.String(),
+  deleted: Type.Optional(Type.Boolean()),
+  product: Reference,
+  active: Type.Boolean(),
+  created: Seconds,
+  currency: Type.String(),
+  nickname: OrNull(Type.String()),
+  lookup_key: OrNull(Type.String()),
+  metadata: Metadata,
+  billing_scheme: Type.String(),
+  unit_amount: OrNull(Type.Integer()),
+  unit_amount_decimal: Type.Optional(OrNull(Decimal)),
+  recurring: OrNull(
+    Type.Object({ interval: Type.String(), interval_count: Type.Integer({ minimum: 1 }), usage_type: Type.String() }),
+  ),
+  tiers_mode: Type.Optional(OrNull(Type.String())),
+  tiers: Type.Optional(
+    Type.Array(
+      Type.Object({
+        up_to: OrNull(Type.Integer()),
+        unit_amount_decimal: OrNull(Decimal),
+        flat_amount_decimal: OrNull(Decimal),
+      }),
+    ),
+  ),
+  transform_quantity: Type.Optional(OrNull(Type.Object({ divide_by: Type.Integer(), round: Type.String() }))),
+});
+export type PriceShape = Static<typeof PriceShape>;
+
+export const ItemShape = Type.Object({
+  id: Type.String(),
+  quantity: Type.Optional(OrNull(Count)),
+  current_period_start: Seconds,
+  current_period_end: Seconds,
+  price: PriceShape,
+  discounts: Type.Array(Type.Union([Type.String(), DiscountShape])),
+});
+export type ItemShape = Static<typeof ItemShape>;
+
+export const SubscriptionShape = Type.Object({
+  id: Type.String(),
+  status: Type.String(),
+  created: Seconds,
+  start_date: Seconds,
+  cancel_at: OrNull(Seconds),
+  cancel_at_period_end: Type.Boolean(),
+  canceled_at: OrNull(Seconds),
+  ended_at: OrNull(Seconds),
+  trial_start: OrNull(Seconds),
+  trial_end: OrNull(Seconds),
+  trial_settings: Type.Optional(
+    OrNull(Type.Object({ end_behavior: Type.Object({ missing_payment_method: Type.String() }) })),
+  ),
+  pause_collection: OrNull(Type.Object({})),
+  default_payment_method: OrNull(Reference),
+  default_source: Type.Optional(OrNull(Reference)),
+  customer: Type.Union([Type.String(), CustomerShape]),
+  metadata: Metadata,
+  discounts: Type.Array(Type.Union([Type.String(), DiscountShape])),
+  items: Type.Object({ data: Type.Array(ItemShape), has_more: Type.Boolean() }),
+});
+export type SubscriptionShape = Static<typeof SubscriptionShape>;
+
+export const InvoiceShape = Type.Object({
+  id: Type.String(),
+  created: Seconds,
+  due_date: OrNull(Seconds),
+  status_transitions: Type.Object({ finalized_at: OrNull(Seconds) }),
+});
+export type InvoiceShape = Static<typeof InvoiceShape>;
+
+export const InvoiceParentShape = Type.Object({
+  id: Type.String(),
+  parent: OrNull(
+    Type.Object({ subscription_details: Type.Optional(OrNull(Type.Object({ subscription: Reference }))) }),
+  ),
+});
+
+export const InvoicePaymentShape = Type.Object({ id: Type.String(), invoice: Reference });
+
+export const SessionShape = Type.Object({
+  id: Type.String(),
+  mode: Type.String(),
+  status: OrNull(Type.String()),
+  payment_status: Type.String(),
+  created: Seconds,
+  amount_total: OrNull(Type.Integer()),
+  currency: OrNull(Type.String()),
+  client_reference_id: OrNull(Type.String()),
+  customer: OrNull(Type.Union([Type.String(), CustomerShape])),
+  payment_intent: OrNull(Reference),
+  subscription: OrNull(Reference),
+  metadata: OrNull(Metadata),
+});
+export type SessionShape = Static<typeof SessionShape>;
+
+export const LineItemShape = Type.Object({
+  id: Type.String(),
+  quantity: OrNull(Count),
+  price: OrNull(Type.Object({ id: Type.String(), product: Reference })),
+});
+export type LineItemShape = Static<typeof LineItemShape>;
+
+export const ChargeShape = Type.Object({ id: Type.String(), created: Seconds });
+
+export const PaymentIntentShape = Type.Object({
+  id: Type.String(),
+  status: Type.String(),
+  created: Seconds,
+  amount: Count,
+  amount_received: Count,
+  currency: Type.String(),
+  customer: OrNull(Type.Union([Type.String(), CustomerShape])),
+  latest_charge: OrNull(Type.Union([Type.String(), ChargeShape])),
+  metadata: Metadata,
+});
+export type PaymentIntentShape = Static<typeof PaymentIntentShape>;
+
+export const RefundShape = Type.Object({
+  id: Type.String(),
+  amount: Count,
+  created: Seconds,
+  status: OrNull(Type.String()),
+});
+export type RefundShape = Static<typeof RefundShape>;
+
+export const DisputeShape = Type.Object({
+  id: Type.String(),
+  status: Type.String(),
+  created: Seconds,
+  balance_transactions: Type.Array(Type.Object({ created: Seconds })),
+});
+export type DisputeShape = Static<typeof DisputeShape>;
+
+export const DeletedShape = Type.Object({ id: Type.String(), deleted: Type.Literal(true) });
+
+const validators = new WeakMap<TSchema, Validator>();
+
+/**
+ * What Stripe answered, as the shape says.
+ * @param what - how messages call it: `subscription`
+ * @throws TollgateError `stripe_shape_unexpected` with every path that does not fit
+ */
+export function parseShape<T extends TSchema>(schema: T, value: unknown, what: string): Static<T> {
+  let validator = validators.get(schema);
+  if (validator === undefined) {
+    validator = Compile(schema);
+    validators.set(schema, validator);
+  }
+  if (validator.Check(value)) return value as Static<T>;
+  const errors = validator.Errors(value).map((error) => ({
+    path: error.instancePath.slice(1).replaceAll('/', '.'),
+    message: error.message,
+  }));
+  const where = errors[0]?.path || 'the whole of it';
+  throw new TollgateError(
+    'stripe_shape_unexpected',
+    `Stripe's ${what} does not look as expected (${where}). Check that the endpoint and the service use the same version of Stripe's API.`,
+    errors.slice(0, 20),
+  );
+}
+
+export function idOf(reference: string | { id: string }): string {
+  return typeof reference === 'string' ? reference : reference.id;
+}
+
+export function idOrNull(reference: string | { id: string } | null | undefined): string | null {
+  return reference === null || reference === undefined ? null : idOf(reference);
+}
