@@ -1,0 +1,121 @@
+import { ensureCustomer } from '../customers/ensure-customer.ts';
+import type { CustomerRow } from '../customers/find.ts';
+import { getProject } from '../projects/find-project.ts';
+import { isMissing, refusalOf, refusedParameter } from '../stripe/refusal.ts';
+import type { Stripe } from '../stripe/types.ts';
+import { closeSessions } from './close-sessions.ts';
+import type { CheckoutDeps } from './deps.ts';
+import { keepEmail } from './keep-email.ts';
+import { refuseBadMetadata } from './metadata.ts';
+import { type Plan, planOf } from './plan.ts';
+import { refuseBadRedirect } from './redirect.ts';
+import { type RequestedLines, requestedLines } from './requested-lines.ts';
+import { insertSession, type SessionRow } from './save-session.ts';
+import { type SessionWishes, sessionParams } from './session-params.ts';
+import { ensureStripeCustomer, forgetStripeCustomer } from './stripe-customer.ts';
+import { refuseSubscribed } from './subscribed.ts';
+import { refuseUsedTrial } from './trial.ts';
+import { checkoutBusy, inTurn, stillHolds, type Turn } from './turn.ts';
+
+export interface CreateSessionInput extends SessionWishes, RequestedLines {
+  projectId: string;
+  /** The app's own id of the customer. */
+  externalId: string;
+  email?: string | undefined;
+  allow_multiple?: boolean | undefined;
+}
+
+/**
+ * Makes a page of Stripe's on which the customer can buy. Sessions of one customer are made one at a time, and a new one
+ * closes the one before.
+ * @throws TollgateError `invalid_request`, `redirect_not_allowed`, `not_found` (price), `price_inactive`,
+ *   `already_subscribed`, `trial_already_used`, `checkout_busy`, `stripe_unavailable`, `stripe_refused`
+ */
+export async function createSession(deps: CheckoutDeps, input: CreateSessionInput): Promise<SessionRow> {
+  const { db, clock } = deps;
+  const { projectId, externalId } = input;
+  const { accessPolicy } = await getProject(db, projectId);
+  refuseBadRedirect(input.success_url, 'success_url', accessPolicy.redirectOrigins);
+  refuseBadRedirect(input.cancel_url, 'cancel_url', accessPolicy.redirectOrigins);
+  refuseBadMetadata(input.metadata ?? {});
+  const plan = planOf(await requestedLines(db, projectId, input), input);
+  const customer = await db
+    .transaction()
+    .execute((tx) => ensureCustomer(tx, { projectId, externalId, now: clock.now() }));
+  // Before anything is asked of Stripe, and before the open session is closed in vain.
+  await refuseWhatIsHad(deps, customer, plan, input);
+  return await inTurn(db, customer.id, (turn) => make(deps, turn, customer, plan, input));
+}
+
+async function make(
+  deps: CheckoutDeps,
+  turn: Turn,
+  customer: CustomerRow,
+  plan: Plan,
+  input: CreateSessionInput,
+): Promise<SessionRow> {
+  const { projectId } = input;
+  if (input.email !== undefined) await keepEmail(deps, customer.id, input.email);
+  const stripeCustomerId = await ensureStripeCustomer(deps, { projectId, customerId: customer.id });
+  await closeSessions(deps, customer, stripeCustomerId);
+  // The session that was open may have been paid a moment ago.
+  await refuseWhatIsHad(deps, customer, plan, input);
+  const session = await askForSession(deps, customer, stripeCustomerId, plan, input);
+  const connectionId = customer.connection_id;
+  const kept = await deps.db.transaction().execute(async (tx) => {
+    if (!(await stillHolds(tx, turn))) return null;
+    const now = deps.clock.now();
+    return await insertSession(tx, { projectId, customerId: customer.id, connectionId, plan, session, now });
+  });
+  if (kept !== null) return kept;
+  // The turn passed to another while Stripe took its time; two open sessions would be one too many.
+  await deps.connections
+    .get(connectionId)
+    .client.checkout.sessions.expire(session.id)
+    .catch((error: unknown) => deps.log.warn({ err: error, session: session.id }, 'A stray session stays open'));
+  throw checkoutBusy();
+}
+
+async function refuseWhatIsHad(
+  { db }: CheckoutDeps,
+  { id: customerId }: CustomerRow,
+  { recurringProducts: products }: Plan,
+  { allow_multiple, trial_period_days }: CreateSessionInput,
+): Promise<void> {
+  if (allow_multiple !== true) await refuseSubscribed(db, { customerId, products });
+  if (trial_period_days !== undefined) await refuseUsedTrial(db, { customerId, products });
+}
+
+/** A customer that somebody deleted in Stripe is replaced, once. */
+async function askForSession(
+  deps: CheckoutDeps,
+  customer: CustomerRow,
+  stripeCustomerId: string,
+  plan: Plan,
+  input: CreateSessionInput,
+): Promise<Stripe.Checkout.Session> {
+  const { projectId, externalId } = input;
+  const { client, installation } = deps.connections.get(customer.connection_id);
+  const ask = (of: string) =>
+    client.checkout.sessions.create(
+      sessionParams(plan, input, {
+        installation,
+        projectId,
+        customerId: customer.id,
+        externalId,
+        stripeCustomerId: of,
+      }),
+    );
+  try {
+    return await ask(stripeCustomerId);
+  } catch (error) {
+    if (!isMissing(error) || refusedParameter(error) !== 'customer') throw refusalOf(error);
+  }
+  await forgetStripeCustomer(deps, { customerId: customer.id, stripeCustomerId });
+  const replacement = await ensureStripeCustomer(deps, { projectId, customerId: customer.id });
+  try {
+    return await ask(replacement);
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
