@@ -41,18 +41,27 @@ export interface JobOptions {
   priority?: number;
 }
 
-/** Adds a job in the caller's transaction: it exists if and only if the rest of the transaction does. */
+/**
+ * Adds a job in the caller's transaction: it exists if and only if the rest of the transaction does.
+ *
+ * A worker that takes the waiting job with the same key at this very moment makes graphile add nothing at all; the
+ * second try then sees that job under way and adds another.
+ */
 export async function enqueue(tx: Queryable, task: TaskName, payload: object, options: JobOptions = {}): Promise<void> {
-  await sql`select graphile_worker.add_job(
-    identifier => ${task}::text,
-    payload => ${JSON.stringify(payload)}::json,
-    queue_name => ${options.queueName ?? null}::text,
-    run_at => ${options.runAt ?? null}::timestamptz,
-    max_attempts => ${options.maxAttempts ?? null}::integer,
-    job_key => ${options.jobKey ?? null}::text,
-    priority => ${options.priority ?? null}::integer,
-    job_key_mode => ${options.jobKeyMode ?? 'replace'}::text
-  )`.execute(tx);
+  for (let tries = 1; ; tries++) {
+    const { rows } = await sql<{ id: number | string | null }>`select (graphile_worker.add_job(
+      identifier => ${task}::text,
+      payload => ${JSON.stringify(payload)}::json,
+      queue_name => ${options.queueName ?? null}::text,
+      run_at => ${options.runAt ?? null}::timestamptz,
+      max_attempts => ${options.maxAttempts ?? null}::integer,
+      job_key => ${options.jobKey ?? null}::text,
+      priority => ${options.priority ?? null}::integer,
+      job_key_mode => ${options.jobKeyMode ?? 'replace'}::text
+    )).id`.execute(tx);
+    if (rows[0]?.id != null) return;
+    if (tries === ENQUEUE_TRIES) throw new Error(`The job ${task} (${options.jobKey}) could not be added.`);
+  }
 }
 
 export interface CronEntry {
@@ -83,6 +92,8 @@ export interface Jobs {
   stop(): Promise<void>;
 }
 
+/** Each further one needs another worker to take the job just then. */
+const ENQUEUE_TRIES = 20;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const FIRST_RESTART_MS = 500;
 const LAST_RESTART_MS = 10_000;

@@ -92,6 +92,30 @@ describe('a job', () => {
     expect(done).toEqual([{ n: 2 }]);
   });
 
+  test('is added beside the one with its key that a worker takes at that very moment', async () => {
+    await enqueue(database.db, 'sync_object', { n: 1 }, { jobKey: 'sub_1' });
+    const worker = await database.pool.connect();
+    await worker.query('begin');
+    await worker.query("update graphile_worker._private_jobs set locked_at = now(), locked_by = 'worker'");
+    const added = enqueue(database.db, 'sync_object', { n: 2 }, { jobKey: 'sub_1' });
+    await until(async () => {
+      const { rows } = await database.pool.query(
+        "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+      );
+      return rows.length === 1;
+    });
+    await worker.query('commit');
+    worker.release();
+    await added;
+    const { rows } = await database.pool.query<{ n: number; taken: boolean }>(
+      "select (payload ->> 'n')::int as n, locked_at is not null as taken from graphile_worker._private_jobs order by id",
+    );
+    expect(rows).toEqual([
+      { n: 1, taken: true },
+      { n: 2, taken: false },
+    ]);
+  });
+
   test('of one queue waits for the one before it', async () => {
     const order: string[] = [];
     await work({

@@ -1,0 +1,27 @@
+import type { SyncRequest, SyncResult } from '../mirror/types.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database } from '../platform/database.ts';
+import type { Log } from '../platform/log.ts';
+import type { Connections } from '../stripe/connections.ts';
+import type { RetrySettings } from './retry.ts';
+
+export interface InboxDeps {
+  db: Database;
+  clock: Clock;
+  connections: Connections;
+  log: Log;
+}
+
+/** What the webhook itself needs. */
+export interface ReceiveDeps extends InboxDeps {
+  /** What signatures are compared with: real time, even where `clock` is simulated. Default the system's. */
+  signatureClock?: Clock;
+}
+
+/** What the jobs need. */
+export interface SyncDeps extends InboxDeps {
+  /** The mirror's `syncObject`. */
+  syncObject: (request: SyncRequest) => Promise<SyncResult>;
+  /** Default: `DEFAULT_RETRY`. */
+  retry?: RetrySettings;
+}

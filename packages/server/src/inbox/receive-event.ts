@@ -1,0 +1,50 @@
+import { sql } from 'kysely';
+import type { StripeConnection } from '../stripe/connections.ts';
+import type { StripeEvent } from '../stripe/webhook-event.ts';
+import type { InboxDeps } from './deps.ts';
+import { dispatch } from './dispatch.ts';
+import { relatedIds } from './related-ids.ts';
+import { requestSync } from './request-sync.ts';
+
+/**
+ * Stores an event and the job that it calls for, or neither. A duplicate waits for the first one's commit, so that
+ * whoever gets an answer knows that the event is durable.
+ * @returns false for an event that was stored before
+ */
+export async function receiveEvent(
+  { db, clock }: Pick<InboxDeps, 'db' | 'clock'>,
+  connection: StripeConnection,
+  event: StripeEvent,
+): Promise<boolean> {
+  const now = new Date(clock.now());
+  const todo = dispatch(event, connection);
+  const over = todo.status !== 'received';
+  return await db.transaction().execute(async (tx) => {
+    const stored = await tx
+      .insertInto('tollgate.events')
+      .values({
+        connection_id: connection.id,
+        id: event.id,
+        type: event.type,
+        api_version: event.apiVersion,
+        livemode: event.livemode ?? false,
+        object_type: todo.ref?.type ?? null,
+        object_id: todo.ref?.id ?? null,
+        related_ids: over ? [] : relatedIds(event.object),
+        payload: JSON.stringify(event.payload),
+        status: todo.status,
+        reason: over ? todo.reason : null,
+        created_at: event.createdAt === null ? now : new Date(event.createdAt),
+        received_at: now,
+        processed_at: over ? now : null,
+        last_attempt_at: null,
+        next_attempt_at: over ? null : sql<Date>`now()`,
+      })
+      .onConflict((conflict) => conflict.columns(['connection_id', 'id']).doNothing())
+      .returning('id')
+      .executeTakeFirst();
+    if (stored === undefined) return false;
+    if (!over) await requestSync(tx, connection.id, todo.ref);
+    return true;
+  });
+}
