@@ -85,14 +85,14 @@ function refuseEmptySpan(from: Date, to: Date | null): void {
 }
 
 async function refuseMisfit(tx: Tx, { projectId, feature, effect, value, unlimited }: GrantInput): Promise<void> {
-  const type = await featureType(tx, projectId, feature);
+  const featureIs = await featureType(tx, projectId, feature);
   const amount = value !== null ? 'value' : unlimited ? 'unlimited' : null;
   if (effect === 'deny') {
     if (amount !== null)
       throw misfit(amount, 'does not belong to a deny, which forbids the whole feature; leave it out');
     return;
   }
-  switch (type) {
+  switch (featureIs) {
     case 'boolean':
       if (amount !== null) throw misfit(amount, 'does not belong to a boolean feature; leave it out');
       return;
@@ -102,9 +102,8 @@ async function refuseMisfit(tx: Tx, { projectId, feature, effect, value, unlimit
       return;
     case 'metered':
       throw misfit('feature', 'is a metered feature, which are not built yet');
-    default: {
-      type satisfies never;
-    }
+    default:
+      featureIs satisfies never;
   }
 }
 
