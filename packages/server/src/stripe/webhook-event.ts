@@ -19,7 +19,7 @@ export interface StripeEvent {
   payload: Record<string, unknown>;
 }
 
-const ID = /^[A-Za-z0-9_-]{1,255}$/;
+const ID = /^[\x21-\x7e]{1,255}$/;
 const TYPE = /^[A-Za-z0-9_.-]{1,255}$/;
 /** With these a browser could act for the payer. */
 const SECRET_MEMBERS = new Set(['client_secret', 'secret', 'ephemeral_key_secret']);
