@@ -4,8 +4,9 @@ import { recordAudit } from '../audit/record.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import { catalogChanged } from './catalog-changed.ts';
 import type { CatalogDeps } from './deps.ts';
+import type { MappingInput } from './mapping-inputs.ts';
 import { isRecurring, lockOwner } from './mapping-owner.ts';
-import { checkedMappings, type MappingInput, type MappingOwner, mappingsOfOwner, saveMappings } from './mappings.ts';
+import { checkedMappings, type MappingOwner, mappingsOfOwner, saveMappings } from './mappings.ts';
 
 export interface ReplaceMappingsInput {
   projectId: string;
