@@ -1,4 +1,3 @@
-
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';

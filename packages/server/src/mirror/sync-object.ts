@@ -1,3 +1,4 @@
+import { syncSubscription } from './sync-subscription.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
 export type { MirrorDeps, ObjectRef, ObjectType, SyncRequest, SyncResult } from './types.ts';
@@ -10,6 +11,12 @@ export type { MirrorDeps, ObjectRef, ObjectType, SyncRequest, SyncResult } from 
  * @throws Stripe's errors, for the caller to classify (`stripe/errors.ts`) and to try again;
  *   TollgateError `stripe_shape_unexpected` when Stripe's answer cannot be understood: trying again does not help
  */
-export async function syncObject(_deps: MirrorDeps, { ref }: SyncRequest): Promise<SyncResult> {
-  throw new Error(`Cannot sync a ${ref.type} yet.`);
+export async function syncObject(deps: MirrorDeps, request: SyncRequest): Promise<SyncResult> {
+  const { type } = request.ref;
+  switch (type) {
+    case 'subscription':
+      return await syncSubscription(deps, request);
+    default:
+      throw new Error(`Cannot sync a ${type} yet.`);
+  }
 }

@@ -1,0 +1,39 @@
+import { wakeParked } from '../catalog/wake-parked.ts';
+import type { CustomerRow } from '../customers/find.ts';
+import type { Tx } from '../platform/database.ts';
+import type { CustomerShape } from './shapes.ts';
+
+/**
+ * Remembers a customer's Stripe customer where none is known yet; the row must be locked. What waited for the Stripe
+ * customer to become known is looked at again.
+ * @returns false when the customer has another one, or another customer of the project has this one
+ */
+export async function linkStripeCustomer(
+  tx: Tx,
+  customer: CustomerRow,
+  stripeCustomer: Pick<CustomerShape, 'id' | 'deleted'>,
+  now: number,
+): Promise<boolean> {
+  if (customer.stripe_customer_id !== null) return customer.stripe_customer_id === stripeCustomer.id;
+  // What Stripe deleted can pay for nothing more: the next checkout makes another.
+  if (stripeCustomer.deleted === true) return false;
+  const { numUpdatedRows } = await tx
+    .updateTable('tollgate.customers as customer')
+    .set({ stripe_customer_id: stripeCustomer.id, updated_at: new Date(now) })
+    .where('customer.id', '=', customer.id)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('tollgate.customers as other')
+            .select('other.id')
+            .where('other.project_id', '=', customer.project_id)
+            .where('other.connection_id', '=', customer.connection_id)
+            .where('other.stripe_customer_id', '=', stripeCustomer.id),
+        ),
+      ),
+    )
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n) return false;
+  await wakeParked(tx, customer.connection_id, stripeCustomer.id);
+  return true;
+}

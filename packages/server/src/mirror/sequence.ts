@@ -1,0 +1,62 @@
+import type { Database, Tx } from '../platform/database.ts';
+import type { SyncResult } from './types.ts';
+
+/**
+ * The object's next number, to be taken *before* it is fetched: of two fetches, the one that began later has seen the
+ * newer state, whichever ends first. Committed at once, so that nobody else gets the same.
+ */
+export async function takeNumber(db: Database, connectionId: string, objectId: string): Promise<number> {
+  const { issued } = await db
+    .insertInto('tollgate.object_sequences')
+    .values({ connection_id: connectionId, object_id: objectId, issued: 1, applied: 0 })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['connection_id', 'object_id'])
+        .doUpdateSet((set) => ({ issued: set('tollgate.object_sequences.issued', '+', 1) })),
+    )
+    .returning('issued')
+    .executeTakeFirstOrThrow();
+  return issued;
+}
+
+/** One fetch of one object. */
+export interface Fetch {
+  connectionId: string;
+  objectId: string;
+  /** The number that it was given. */
+  sequence: number;
+  /** Epoch milliseconds, when its result is recorded. */
+  now: number;
+}
+
+export const STALE: SyncResult = { status: 'stale', reason: null, projectId: null, customerId: null };
+
+/**
+ * Applies what was fetched in one transaction, one at a time for the object, unless a later fetch was applied already.
+ * A result that nobody can own (`ignored`, `parked`) uses up no number: an earlier fetch may still be applied.
+ * @param apply - saves; may not call Stripe
+ */
+export async function applyInOrder(
+  db: Database,
+  fetch: Fetch,
+  apply: (tx: Tx) => Promise<SyncResult>,
+): Promise<SyncResult> {
+  return await db.transaction().execute(async (tx) => {
+    const row = tx
+      .selectFrom('tollgate.object_sequences')
+      .where('connection_id', '=', fetch.connectionId)
+      .where('object_id', '=', fetch.objectId);
+    const { applied } = await row.select('applied').forUpdate().executeTakeFirstOrThrow();
+    if (fetch.sequence <= applied) return STALE;
+    const result = await apply(tx);
+    if (result.status === 'applied' || result.status === 'unchanged') {
+      await tx
+        .updateTable('tollgate.object_sequences')
+        .set({ applied: fetch.sequence, applied_at: new Date(fetch.now) })
+        .where('connection_id', '=', fetch.connectionId)
+        .where('object_id', '=', fetch.objectId)
+        .execute();
+    }
+    return result;
+  });
+}

@@ -1,0 +1,96 @@
+import { wakeParked } from '../catalog/wake-parked.ts';
+import { lockCustomer } from '../customers/lock.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import { type AttributionHints, attribute } from './attribute.ts';
+import { currentFact } from './current-fact.ts';
+import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
+import { linkStripeCustomer } from './link-customer.ts';
+import { lockOwner } from './owner.ts';
+import { recordTrials } from './record-trials.ts';
+import { saveOwned } from './save-owned.ts';
+import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
+import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
+import { idOf } from './shapes.ts';
+import { endedFact, hasEnded, subscriptionFact } from './subscription-fact.ts';
+import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
+
+/** @param session - what is known of the checkout session that the subscription came out of, if somebody looked */
+export async function syncSubscription(
+  deps: MirrorDeps,
+  request: SyncRequest,
+  session: SessionHints | null = null,
+): Promise<SyncResult> {
+  const { db, clock } = deps;
+  const { id } = request.ref;
+  const connection = deps.connections.get(request.connectionId);
+  const sequence = await takeNumber(db, connection.id, id);
+  const fetched = await fetchSubscription(connection, id);
+  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
+  if (fetched === null) return await endSubscription(deps, request, fetch);
+  const hints = await completeHints(deps, connection, fetched, session);
+  return await applyInOrder(db, fetch, async (tx) => {
+    const owner = await lockOwner(tx, connection, hints, fetch.now);
+    if ('refused' in owner) return owner.refused;
+    const { customer } = owner;
+    const read = subscriptionFact(fetched);
+    const fact = fetched.customer.deleted === true ? endedFact(read, fetch.now) : read;
+    const known = await currentFact(tx, connection.id, 'subscription', id);
+    if (known !== undefined && hasEnded(known.fact.status) && fact.status !== known.fact.status) {
+      const { projectId, customerId } = known;
+      return { status: 'unchanged', reason: 'subscription_ended', projectId, customerId };
+    }
+    await linkStripeCustomer(tx, customer, fetched.customer, fetch.now);
+    await recordTrials(tx, customer.id, fact);
+    if (known === undefined) await wakeParked(tx, connection.id, id);
+    const owned = { projectId: customer.project_id, customerId: customer.id };
+    return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
+  });
+}
+
+/** What a subscription by itself says about whose it is. */
+export function subscriptionHints({ subscription, items, customer }: FetchedSubscription): AttributionHints {
+  return {
+    known: [{ kind: 'subscription', id: subscription.id }],
+    metadata: [subscription.metadata],
+    stripeCustomer: { id: customer.id, metadata: customer.metadata ?? null },
+    priceIds: items.map((item) => item.price.id),
+    productIds: items.map((item) => idOf(item.price.product)),
+  };
+}
+
+/** A subscription that a payment link sold carries no stamp: only its checkout session says who bought it. */
+async function completeHints(
+  { db }: MirrorDeps,
+  connection: StripeConnection,
+  fetched: FetchedSubscription,
+  session: SessionHints | null,
+): Promise<AttributionHints> {
+  const own = subscriptionHints(fetched);
+  let from = session;
+  if (from === null) {
+    const found = await attribute(db, connection, own);
+    if (found.status === 'parked' && found.reason === 'customer_unknown') {
+      from = await sessionHintsOfSubscription(connection, fetched.subscription.id);
+    }
+  }
+  if (from === null) return own;
+  return {
+    ...own,
+    known: [...own.known, ...from.known],
+    metadata: [...own.metadata, ...from.metadata],
+    clientReferenceId: from.clientReferenceId ?? null,
+  };
+}
+
+/** Stripe has the subscription no more: the fact ends now, and what it gave until now stays in the history. */
+async function endSubscription({ db }: MirrorDeps, { ref, cause }: SyncRequest, fetch: Fetch): Promise<SyncResult> {
+  return await applyInOrder(db, fetch, async (tx) => {
+    const known = await currentFact(tx, fetch.connectionId, 'subscription', ref.id);
+    if (known === undefined) {
+      return { status: 'ignored', reason: 'missing_in_stripe', projectId: null, customerId: null };
+    }
+    const { projectId, customerId } = known;
+    await lockCustomer(tx, customerId);
+    return await saveOwned(tx, { projectId, customerId, fact: endedFact(known.fact, fetch.now), fetch, cause });
+  });
+}
