@@ -5,7 +5,9 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
-.PHONY: up dev test lint typecheck build format install bench bench-check bench-webhook bench-start
+OPENAPI := docs/openapi.json
+
+.PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start
 
 install: $(INSTALLED)
 
@@ -33,6 +35,15 @@ format: install
 
 typecheck: install
 	tsc --noEmit -p tsconfig.json
+
+## Compiles what other programs import (the core and the sandbox) to dist/.
+build: install
+	rm -rf dist
+	tsc -p tsconfig.build.json
+
+## Writes the HTTP contract again after a change of a route or schema.
+openapi: install
+	node packages/server/src/write-openapi.ts $(OPENAPI)
 
 bench: bench-check bench-webhook bench-start
 
