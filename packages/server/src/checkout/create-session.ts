@@ -1,18 +1,17 @@
 import { ensureCustomer } from '../customers/ensure-customer.ts';
 import type { CustomerRow } from '../customers/find.ts';
 import { getProject } from '../projects/find-project.ts';
-import { isMissing, refusalOf, refusedParameter } from '../stripe/refusal.ts';
+import { askStripe } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { closeSessions } from './close-sessions.ts';
 import type { CheckoutDeps } from './deps.ts';
-import { keepEmail } from './keep-email.ts';
 import { refuseBadMetadata } from './metadata.ts';
 import { type Plan, planOf } from './plan.ts';
+import { readyStripeCustomer } from './ready-customer.ts';
 import { refuseBadRedirect } from './redirect.ts';
 import { type RequestedLines, requestedLines } from './requested-lines.ts';
 import { insertSession, type SessionRow } from './save-session.ts';
 import { type SessionWishes, sessionParams } from './session-params.ts';
-import { ensureStripeCustomer, forgetStripeCustomer } from './stripe-customer.ts';
 import { refuseSubscribed } from './subscribed.ts';
 import { refuseUsedTrial } from './trial.ts';
 import { checkoutBusy, inTurn, stillHolds, type Turn } from './turn.ts';
@@ -55,8 +54,7 @@ async function make(
   input: CreateSessionInput,
 ): Promise<SessionRow> {
   const { projectId } = input;
-  if (input.email !== undefined) await keepEmail(deps, customer.id, input.email);
-  const stripeCustomerId = await ensureStripeCustomer(deps, { projectId, customerId: customer.id });
+  const stripeCustomerId = await readyStripeCustomer(deps, customer, input.email);
   await closeSessions(deps, customer, stripeCustomerId);
   // The session that was open may have been paid a moment ago.
   await refuseWhatIsHad(deps, customer, plan, input);
@@ -86,7 +84,6 @@ async function refuseWhatIsHad(
   if (trial_period_days !== undefined) await refuseUsedTrial(db, { customerId, products });
 }
 
-/** A customer that somebody deleted in Stripe is replaced, once. */
 async function askForSession(
   deps: CheckoutDeps,
   customer: CustomerRow,
@@ -96,26 +93,6 @@ async function askForSession(
 ): Promise<Stripe.Checkout.Session> {
   const { projectId, externalId } = input;
   const { client, installation } = deps.connections.get(customer.connection_id);
-  const ask = (of: string) =>
-    client.checkout.sessions.create(
-      sessionParams(plan, input, {
-        installation,
-        projectId,
-        customerId: customer.id,
-        externalId,
-        stripeCustomerId: of,
-      }),
-    );
-  try {
-    return await ask(stripeCustomerId);
-  } catch (error) {
-    if (!isMissing(error) || refusedParameter(error) !== 'customer') throw refusalOf(error);
-  }
-  await forgetStripeCustomer(deps, { customerId: customer.id, stripeCustomerId });
-  const replacement = await ensureStripeCustomer(deps, { projectId, customerId: customer.id });
-  try {
-    return await ask(replacement);
-  } catch (error) {
-    throw refusalOf(error);
-  }
+  const buyer = { installation, projectId, customerId: customer.id, externalId, stripeCustomerId };
+  return await askStripe(() => client.checkout.sessions.create(sessionParams(plan, input, buyer)));
 }

@@ -72,6 +72,7 @@ async function createInStripe({ client, installation }: StripeConnection, custom
   // A replay tells of the customer as it was on the day.
   const present = await askStripe(() => client.customers.retrieve(created.id));
   if (present.deleted === true) return null;
+  // Before the id is kept: whoever finds it kept finds it complete.
   if (email !== null || name !== null) {
     const known = { ...(email === null ? {} : { email }), ...(name === null ? {} : { name }) };
     await askStripe(() => client.customers.update(created.id, known));

@@ -1,30 +1,26 @@
-import { sql } from 'kysely';
 import type { Queryable } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 
 /**
- * Refuses a second trial of a product. Every state that a subscription of the customer ever had is looked at, so that
- * neither its end nor a change of plan makes the trial forgotten.
+ * Refuses a second trial of a product. The mirror remembers every trial that it saw, so that neither the end of a
+ * subscription nor a change of plan makes one forgotten.
  * @throws TollgateError `trial_already_used`, with the `product_ids` that were tried
  */
 export async function refuseUsedTrial(
   db: Queryable,
   { customerId, products }: { customerId: string; products: readonly string[] },
 ): Promise<void> {
-  const tried = await triedProducts(db, customerId, products);
+  if (products.length === 0) return;
+  const tried = await db
+    .selectFrom('tollgate.trials')
+    .select('product_id')
+    .where('customer_id', '=', customerId)
+    .where('product_id', 'in', products)
+    .orderBy('product_id')
+    .execute();
   if (tried.length === 0) return;
   const detail = 'The customer has had a trial of this product. Leave trial_period_days out.';
   throw new TollgateError('trial_already_used', detail, [{ path: 'trial_period_days', message: 'was used already' }], {
-    product_ids: tried,
+    product_ids: tried.map((row) => row.product_id),
   });
-}
-
-async function triedProducts(db: Queryable, customerId: string, products: readonly string[]): Promise<string[]> {
-  const { rows } = await sql<{ product_id: string }>`
-    select distinct item ->> 'productId' as product_id
-      from tollgate.fact_versions version, jsonb_array_elements(version.body -> 'items') item
-     where version.customer_id = ${customerId} and version.kind = 'subscription'
-       and version.body ->> 'trialStart' is not null and item ->> 'productId' = any(${[...products]})
-     order by product_id`.execute(db);
-  return rows.map((row) => row.product_id);
 }
