@@ -6,7 +6,7 @@ import { readStamps } from '../stripe/stamps.ts';
 import type { Stripe } from '../stripe/types.ts';
 import type { CheckoutDeps } from './deps.ts';
 import { refreshSession } from './refresh-session.ts';
-import { type SessionRow, saveSessionState } from './save-session.ts';
+import { markExpired, type SessionRow } from './save-session.ts';
 
 /**
  * Closes every session of the customer that can still be paid, so that two tabs cannot pay twice. One that turns out to
@@ -34,8 +34,7 @@ async function closeKnown(deps: CheckoutDeps, row: SessionRow): Promise<void> {
   const connection = deps.connections.get(row.connection_id);
   const refusal = await expire(connection, row.id);
   if (refusal === null) {
-    const state = { status: 'expired', paymentStatus: row.payment_status, url: null, applied: false };
-    await saveSessionState(deps.db, row.id, state, deps.clock.now());
+    await markExpired(deps.db, row.id, deps.clock.now());
     return;
   }
   // Paid, expired or deleted meanwhile.

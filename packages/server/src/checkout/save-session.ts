@@ -41,42 +41,15 @@ export async function insertSession(
     .executeTakeFirstOrThrow();
 }
 
-/** What Stripe says of a session now. */
-export interface SessionState {
-  status: string;
-  paymentStatus: string;
-  url: string | null;
-  applied: boolean;
-}
-
-const PAID = ['paid', 'no_payment_required'];
-
 /**
- * Keeps what Stripe says of a session. Of two that asked at once the slower one may come with the older answer: a
- * session that is complete or expired stays so, one that is paid stays paid, one that is applied stays applied.
+ * Keeps that a session can be paid no more. How a session stands is otherwise the mirror's to say.
  * @param now - epoch milliseconds
  */
-export async function saveSessionState(
-  db: Database,
-  id: string,
-  state: SessionState,
-  now: number,
-): Promise<SessionRow> {
-  return await db
+export async function markExpired(db: Database, id: string, now: number): Promise<void> {
+  await db
     .updateTable('tollgate.checkout_sessions')
-    .set((set) => ({
-      status: set.case().when('status', '=', 'open').then(state.status).else(set.ref('status')).end(),
-      url: set.case().when('status', '=', 'open').then(state.url).else(set.ref('url')).end(),
-      payment_status: set
-        .case()
-        .when('payment_status', 'in', PAID)
-        .then(set.ref('payment_status'))
-        .else(state.paymentStatus)
-        .end(),
-      applied: state.applied ? true : set.ref('applied'),
-      updated_at: new Date(now),
-    }))
+    .set({ status: 'expired', updated_at: new Date(now) })
     .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+    .where('status', '=', 'open')
+    .execute();
 }

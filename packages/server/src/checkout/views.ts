@@ -26,7 +26,7 @@ export const SessionView = named(
       description: '`unpaid` on a complete session: the payment settles later, or fails.',
     }),
     applied: Type.Boolean({
-      description: 'Whether checks answer by now with what the session led to. True only for a complete session.',
+      description: 'Whether the session is paid, and checks answer by now with what was bought.',
     }),
   }),
 );
@@ -46,7 +46,7 @@ export function createdSessionView(row: SessionRow, externalId: string): Static<
 export function sessionView(row: SessionRow, externalId: string): Static<typeof SessionView> {
   return {
     ...common(row, externalId),
-    url: row.url,
+    url: row.status === 'open' ? row.url : null,
     status: oneOf(['open', 'complete', 'expired'], row.status),
     payment_status: oneOf(['paid', 'unpaid', 'no_payment_required'], row.payment_status),
     applied: row.applied,
