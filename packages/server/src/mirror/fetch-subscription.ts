@@ -106,8 +106,3 @@ async function fetchInvoices({ client }: StripeConnection, subscription: string)
   const [last] = paid.data;
   return { openInvoices, lastPaidInvoice: last === undefined ? null : parseShape(InvoiceShape, last, 'invoice') };
 }
-
-/** Whether the customer is no more: Stripe leaves a stub with the id. */
-export function isDeleted(customer: unknown): boolean {
-  return typeof customer === 'object' && customer !== null && 'deleted' in customer && customer.deleted === true;
-}

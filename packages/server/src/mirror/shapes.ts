@@ -158,6 +158,7 @@ export const LineItemShape = Type.Object({
 export type LineItemShape = Static<typeof LineItemShape>;
 
 export const ChargeShape = Type.Object({ id: Type.String(), created: Seconds });
+export type ChargeShape = Static<typeof ChargeShape>;
 
 export const PaymentIntentShape = Type.Object({
   id: Type.String(),
@@ -187,8 +188,6 @@ export const DisputeShape = Type.Object({
   balance_transactions: Type.Array(Type.Object({ created: Seconds })),
 });
 export type DisputeShape = Static<typeof DisputeShape>;
-
-export const DeletedShape = Type.Object({ id: Type.String(), deleted: Type.Literal(true) });
 
 const validators = new WeakMap<TSchema, Validator>();
 

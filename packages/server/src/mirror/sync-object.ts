@@ -1,3 +1,8 @@
+import { syncCustomer } from './sync-customer.ts';
+import { syncPayment } from './sync-payment.ts';
+import { syncPrice } from './sync-price.ts';
+import { syncProduct } from './sync-product.ts';
+import { syncSession } from './sync-session.ts';
 import { syncSubscription } from './sync-subscription.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
@@ -16,7 +21,17 @@ export async function syncObject(deps: MirrorDeps, request: SyncRequest): Promis
   switch (type) {
     case 'subscription':
       return await syncSubscription(deps, request);
+    case 'payment':
+      return await syncPayment(deps, request);
+    case 'checkout_session':
+      return await syncSession(deps, request);
+    case 'customer':
+      return await syncCustomer(deps, request);
+    case 'product':
+      return await syncProduct(deps, request);
+    case 'price':
+      return await syncPrice(deps, request);
     default:
-      throw new Error(`Cannot sync a ${type} yet.`);
+      return type satisfies never;
   }
 }

@@ -59,7 +59,7 @@ export function subscriptionHints({ subscription, items, customer }: FetchedSubs
 }
 
 /** A subscription that a payment link sold carries no stamp: only its checkout session says who bought it. */
-async function completeHints(
+export async function completeHints(
   { db }: MirrorDeps,
   connection: StripeConnection,
   fetched: FetchedSubscription,

@@ -1,0 +1,138 @@
+import type { StripeConnection } from '../stripe/connections.ts';
+import { isMissing } from '../stripe/refusal.ts';
+import {
+  type ChargeShape,
+  DisputeShape,
+  InvoiceParentShape,
+  InvoicePaymentShape,
+  idOf,
+  idOrNull,
+  LineItemShape,
+  PaymentIntentShape,
+  parseShape,
+  RefundShape,
+  SessionShape,
+} from './shapes.ts';
+
+/** A payment intent, and the checkout session that it pays for. */
+export interface FetchedPayment {
+  intent: PaymentIntentShape;
+  session: SessionShape | null;
+}
+
+/** A one-off purchase with everything that its fact is made of. */
+export interface FetchedPurchase {
+  session: SessionShape;
+  lines: readonly LineItemShape[];
+  /** Null when nothing had to be paid. */
+  intent: PaymentIntentShape | null;
+  /** The latest attempt to pay; null before the first. */
+  charge: ChargeShape | null;
+  refunds: readonly RefundShape[];
+  disputes: readonly DisputeShape[];
+}
+
+/**
+ * A one-off purchase by its payment intent or its checkout session.
+ * @returns null when Stripe has no such object, or it belongs to no one-off session
+ */
+export async function fetchPurchase(
+  connection: StripeConnection,
+  by: { paymentIntentId: string } | { sessionId: string },
+): Promise<FetchedPurchase | null> {
+  if ('sessionId' in by) {
+    const session = await fetchSession(connection, by.sessionId);
+    return session === null ? null : await purchaseOfSession(connection, session);
+  }
+  const payment = await fetchPayment(connection, by.paymentIntentId);
+  return payment === null ? null : await purchaseOfPayment(connection, payment);
+}
+
+/** @returns null when Stripe has no such session */
+export async function fetchSession({ client }: StripeConnection, id: string): Promise<SessionShape | null> {
+  try {
+    const session = await client.checkout.sessions.retrieve(id, { expand: ['customer'] });
+    return parseShape(SessionShape, session, 'checkout session');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** @returns null when Stripe has no such payment intent */
+export async function fetchPayment(connection: StripeConnection, id: string): Promise<FetchedPayment | null> {
+  const intent = await fetchIntent(connection, id);
+  if (intent === null) return null;
+  const { client } = connection;
+  const expand = ['data.customer'];
+  const [session] = (await client.checkout.sessions.list({ payment_intent: id, limit: 1, expand })).data;
+  return { intent, session: session === undefined ? null : parseShape(SessionShape, session, 'checkout session') };
+}
+
+/** @returns null when the payment belongs to no one-off session */
+export async function purchaseOfPayment(
+  connection: StripeConnection,
+  { intent, session }: FetchedPayment,
+): Promise<FetchedPurchase | null> {
+  if (session === null || session.mode !== 'payment') return null;
+  return await complete(connection, session, intent);
+}
+
+/** @returns null when the session is no one-off one */
+export async function purchaseOfSession(
+  connection: StripeConnection,
+  session: SessionShape,
+): Promise<FetchedPurchase | null> {
+  if (session.mode !== 'payment') return null;
+  const paymentIntentId = idOrNull(session.payment_intent);
+  const intent = paymentIntentId === null ? null : await fetchIntent(connection, paymentIntentId);
+  return await complete(connection, session, intent);
+}
+
+/** The subscription whose invoice a payment intent pays; null when it pays none. */
+export async function subscriptionOfPayment({ client }: StripeConnection, id: string): Promise<string | null> {
+  const payment = { type: 'payment_intent' as const, payment_intent: id };
+  for await (const paid of client.invoicePayments.list({ payment, limit: 100 })) {
+    const { invoice } = parseShape(InvoicePaymentShape, paid, 'invoice payment');
+    const read = parseShape(InvoiceParentShape, await client.invoices.retrieve(idOf(invoice)), 'invoice');
+    const subscription = idOrNull(read.parent?.subscription_details?.subscription);
+    if (subscription !== null) return subscription;
+  }
+  return null;
+}
+
+async function fetchIntent({ client }: StripeConnection, id: string): Promise<PaymentIntentShape | null> {
+  try {
+    const intent = await client.paymentIntents.retrieve(id, { expand: ['latest_charge', 'customer'] });
+    return parseShape(PaymentIntentShape, intent, 'payment intent');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function complete(
+  { client }: StripeConnection,
+  session: SessionShape,
+  intent: PaymentIntentShape | null,
+): Promise<FetchedPurchase> {
+  const lines: LineItemShape[] = [];
+  for await (const line of client.checkout.sessions.listLineItems(session.id, { limit: 100 })) {
+    lines.push(parseShape(LineItemShape, line, 'line item'));
+  }
+  if (intent === null) return { session, lines, intent, charge: null, refunds: [], disputes: [] };
+  const refunds: RefundShape[] = [];
+  for await (const refund of client.refunds.list({ payment_intent: intent.id, limit: 100 })) {
+    refunds.push(parseShape(RefundShape, refund, 'refund'));
+  }
+  const disputes: DisputeShape[] = [];
+  for await (const dispute of client.disputes.list({ payment_intent: intent.id, limit: 100 })) {
+    disputes.push(parseShape(DisputeShape, dispute, 'dispute'));
+  }
+  return { session, lines, intent, charge: chargeOf(intent), refunds, disputes };
+}
+
+function chargeOf({ latest_charge: charge }: PaymentIntentShape): ChargeShape | null {
+  if (typeof charge === 'string') throw new Error('The charge was not expanded.');
+  return charge;
+}

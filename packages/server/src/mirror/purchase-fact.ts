@@ -1,0 +1,113 @@
+import type { Instant, PurchaseFact, PurchaseLine } from '@tollgate/core';
+import type { FetchedPurchase } from './fetch-purchase.ts';
+import { type DisputeShape, idOf, type LineItemShape, type RefundShape } from './shapes.ts';
+
+/** The purchase's business key: ten events about one payment make one purchase. */
+export function purchaseId({ intent, session }: Pick<FetchedPurchase, 'intent' | 'session'>): string {
+  return intent?.id ?? session.id;
+}
+
+/**
+ * Whether anything was bought: an open page, and one that was left, are no purchase. A payment that went through counts
+ * whatever the page says, since the page is told later.
+ */
+export function isPurchase({ intent, session }: Pick<FetchedPurchase, 'intent' | 'session'>): boolean {
+  if (session.status === 'complete') return true;
+  return intent !== null && (intent.status === 'succeeded' || intent.status === 'processing');
+}
+
+/** A one-off purchase as a fact. Pure: webhooks and reconciliation make the same fact of the same answers. */
+export function purchaseFact(fetched: FetchedPurchase): PurchaseFact {
+  const { intent, session } = fetched;
+  const status = statusOf(fetched);
+  const amountMinor = amountOf(fetched);
+  return {
+    kind: 'purchase',
+    id: purchaseId(fetched),
+    checkoutSessionId: session.id,
+    status,
+    paidAt: status === 'paid' ? paidAt(fetched) : null,
+    lines: fetched.lines.flatMap(lineOf),
+    currency: intent?.currency ?? session.currency ?? '',
+    amountMinor,
+    ...refunded(fetched.refunds, amountMinor),
+    dispute: disputeOf(fetched.disputes),
+  };
+}
+
+/** The payment intent is the truth of a payment; without one the session says that nothing had to be paid. */
+function statusOf({ intent, session }: FetchedPurchase): PurchaseFact['status'] {
+  if (intent === null) {
+    const settled = session.payment_status === 'paid' || session.payment_status === 'no_payment_required';
+    return session.status === 'complete' && settled ? 'paid' : 'pending';
+  }
+  switch (intent.status) {
+    case 'succeeded':
+      return 'paid';
+    case 'canceled':
+    // On a completed page, a payment method that settles later did not: Stripe asks for another.
+    case 'requires_payment_method':
+      return 'failed';
+    default:
+      // Under way, or a status that Stripe invents tomorrow: nothing is granted for it.
+      return 'pending';
+  }
+}
+
+function paidAt({ charge, intent, session }: FetchedPurchase): Instant {
+  return (charge?.created ?? intent?.created ?? session.created) * 1000;
+}
+
+function amountOf({ intent, session }: FetchedPurchase): number {
+  if (intent === null) return session.amount_total ?? 0;
+  return intent.status === 'succeeded' ? intent.amount_received : intent.amount;
+}
+
+function lineOf({ price, quantity }: LineItemShape): PurchaseLine[] {
+  if (price === null) return [];
+  return [{ priceId: price.id, productId: idOf(price.product), quantity: quantity ?? 1 }];
+}
+
+/**
+ * The refunds that took or will take money back: one that fails later gives it back to the seller, and the buyer's
+ * access with it.
+ * @returns `refundedAt`: when the whole amount had been refunded, or else when the first part was
+ */
+function refunded(
+  refunds: readonly RefundShape[],
+  amountMinor: number,
+): Pick<PurchaseFact, 'refundedMinor' | 'refundedAt'> {
+  const counted = refunds
+    .filter((refund) => refund.status !== 'failed' && refund.status !== 'canceled')
+    .sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+  let refundedMinor = 0;
+  let completedAt: number | null = null;
+  for (const refund of counted) {
+    refundedMinor += refund.amount;
+    if (completedAt === null && refundedMinor >= amountMinor) completedAt = refund.created;
+  }
+  const at = completedAt ?? counted[0]?.created ?? null;
+  return { refundedMinor, refundedAt: at === null ? null : at * 1000 };
+}
+
+const WON = new Set(['won', 'prevented']);
+
+/** Of several disputes about one payment, the one that weighs most; of those, the earliest. */
+function disputeOf(disputes: readonly DisputeShape[]): PurchaseFact['dispute'] {
+  const [worst] = [...disputes].sort((a, b) => weight(b.status) - weight(a.status) || a.created - b.created);
+  if (worst === undefined) return null;
+  return { status: worst.status, openedAt: worst.created * 1000, closedAt: closedAt(worst) };
+}
+
+/** Lost, open, warned, over. */
+function weight(status: string): number {
+  if (status === 'lost') return 3;
+  if (WON.has(status) || status === 'warning_closed') return 0;
+  return status.startsWith('warning_') ? 1 : 2;
+}
+
+/** Stripe does not say when a dispute was closed; a won one shows when the money came back. */
+function closedAt({ status, balance_transactions: moved }: DisputeShape): Instant | null {
+  if (!WON.has(status) || moved.length < 2) return null;
+  return Math.max(...moved.map((transaction) => transaction.created)) * 1000;
+}

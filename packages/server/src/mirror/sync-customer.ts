@@ -1,0 +1,140 @@
+import type { CustomerRow } from '../customers/find.ts';
+import { lockCustomer } from '../customers/lock.ts';
+import type { Database, Tx } from '../platform/database.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import { isMissing } from '../stripe/refusal.ts';
+import { linkStripeCustomer } from './link-customer.ts';
+import { lockOwner } from './owner.ts';
+import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
+import { CustomerShape, parseShape } from './shapes.ts';
+import { hasEnded } from './subscription-fact.ts';
+import { syncSubscription } from './sync-subscription.ts';
+import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
+
+/**
+ * A Stripe customer: linked to the customer that it is stamped for, with copies of its email and name. One that was
+ * deleted takes its subscriptions with it and is forgotten, so that the next checkout makes another.
+ */
+export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Promise<SyncResult> {
+  const { db, clock } = deps;
+  const { id } = request.ref;
+  const connection = deps.connections.get(request.connectionId);
+  const sequence = await takeNumber(db, connection.id, id);
+  const customer = await fetchCustomer(connection, id);
+  if (customer.deleted === true) await syncSubscriptionsOf(deps, request);
+  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
+  return await applyInOrder(db, fetch, async (tx) => {
+    const linked = await lockLinked(tx, connection, id);
+    if (customer.deleted === true) return await forget(tx, linked, fetch.now);
+    if (linked.length > 0) return await copyTo(tx, linked, customer, fetch.now);
+    return await adopt(tx, connection, customer, fetch.now);
+  });
+}
+
+/** One that is missing is as good as deleted. */
+async function fetchCustomer({ client }: StripeConnection, id: string): Promise<CustomerShape> {
+  try {
+    return parseShape(CustomerShape, await client.customers.retrieve(id), 'customer');
+  } catch (error) {
+    if (isMissing(error)) return { id, deleted: true };
+    throw error;
+  }
+}
+
+/** With a customer, Stripe ends its subscriptions. They are fetched, since a customer here may have had several there. */
+async function syncSubscriptionsOf(deps: MirrorDeps, request: SyncRequest): Promise<void> {
+  for (const id of await liveSubscriptionsOf(deps.db, request)) {
+    await syncSubscription(deps, { ...request, ref: { type: 'subscription', id } });
+  }
+}
+
+async function liveSubscriptionsOf(db: Database, { connectionId, ref }: SyncRequest): Promise<string[]> {
+  const rows = await db
+    .selectFrom('tollgate.facts as fact')
+    .innerJoin('tollgate.customers as customer', 'customer.id', 'fact.customer_id')
+    .where('customer.connection_id', '=', connectionId)
+    .where('customer.stripe_customer_id', '=', ref.id)
+    .where('fact.kind', '=', 'subscription')
+    .select(['fact.object_id', 'fact.body'])
+    .orderBy('fact.object_id')
+    .execute();
+  return rows.flatMap(({ object_id, body }) =>
+    body.kind === 'subscription' && !hasEnded(body.status) ? [object_id] : [],
+  );
+}
+
+/** Every customer with this Stripe customer (one a project), locked in the order of their ids. */
+async function lockLinked(tx: Tx, connection: StripeConnection, stripeCustomerId: string): Promise<CustomerRow[]> {
+  const rows = await tx
+    .selectFrom('tollgate.customers')
+    .select('id')
+    .where('connection_id', '=', connection.id)
+    .where('stripe_customer_id', '=', stripeCustomerId)
+    .orderBy('id')
+    .execute();
+  const locked: CustomerRow[] = [];
+  for (const { id } of rows) locked.push(await lockCustomer(tx, id));
+  return locked.filter((row) => row.stripe_customer_id === stripeCustomerId);
+}
+
+async function forget(tx: Tx, linked: readonly CustomerRow[], now: number): Promise<SyncResult> {
+  const [first] = linked;
+  if (first === undefined) {
+    return { status: 'ignored', reason: 'missing_in_stripe', projectId: null, customerId: null };
+  }
+  await tx
+    .updateTable('tollgate.customers')
+    .set((set) => ({
+      stripe_customer_id: null,
+      stripe_generation: set('stripe_generation', '+', 1),
+      updated_at: new Date(now),
+    }))
+    .where(
+      'id',
+      'in',
+      linked.map((row) => row.id),
+    )
+    .execute();
+  return { status: 'applied', reason: 'stripe_customer_deleted', ...ownersOf(linked) };
+}
+
+/** Stripe's copy is what the customer edits in the portal; a field that Stripe lacks stays as it is here. */
+async function copyTo(
+  tx: Tx,
+  linked: readonly CustomerRow[],
+  { email, name }: CustomerShape,
+  now: number,
+): Promise<SyncResult> {
+  let changed = false;
+  for (const row of linked) {
+    const copy = { email: email || row.email, name: name || row.name };
+    if (copy.email === row.email && copy.name === row.name) continue;
+    changed = true;
+    await tx
+      .updateTable('tollgate.customers')
+      .set({ ...copy, updated_at: new Date(now) })
+      .where('id', '=', row.id)
+      .execute();
+  }
+  return { status: changed ? 'applied' : 'unchanged', reason: null, ...ownersOf(linked) };
+}
+
+/** A Stripe customer that is known to nobody yet: the stamps say whose it is. */
+async function adopt(tx: Tx, connection: StripeConnection, customer: CustomerShape, now: number): Promise<SyncResult> {
+  const stripeCustomer = { id: customer.id, metadata: customer.metadata ?? null };
+  const hints = { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [] };
+  const owner = await lockOwner(tx, connection, hints, now);
+  if ('refused' in owner) return owner.refused;
+  const row = owner.customer;
+  if (!(await linkStripeCustomer(tx, row, customer, now))) {
+    return { status: 'parked', reason: 'customer_conflict', projectId: null, customerId: null };
+  }
+  await copyTo(tx, [row], customer, now);
+  return { status: 'applied', reason: null, projectId: row.project_id, customerId: row.id };
+}
+
+/** Names the owner when there is one; several customers share no id. */
+function ownersOf(linked: readonly CustomerRow[]): Pick<SyncResult, 'projectId' | 'customerId'> {
+  const [only] = linked.length === 1 ? linked : [];
+  return { projectId: only?.project_id ?? null, customerId: only?.id ?? null };
+}

@@ -1,0 +1,106 @@
+import { markPriceDeleted, priceOfStripe, type StripePriceLike, savePrice } from '../catalog/mirror-product.ts';
+import { wakeParked } from '../catalog/wake-parked.ts';
+import type { Queryable, Tx } from '../platform/database.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import { isMissing } from '../stripe/refusal.ts';
+import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
+import { idOf, PriceShape, ProductShape, parseShape } from './shapes.ts';
+import { keepProduct } from './sync-product.ts';
+import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
+
+/** A price with the product that it belongs to; null for a product that Stripe deleted. */
+interface FetchedPrice {
+  price: PriceShape;
+  product: ProductShape | null;
+}
+
+/** A price of a project's product. One of any other product is `not_imported`. */
+export async function syncPrice(deps: MirrorDeps, { connectionId, ref }: SyncRequest): Promise<SyncResult> {
+  const { db, clock } = deps;
+  const connection = deps.connections.get(connectionId);
+  const sequence = await takeNumber(db, connection.id, ref.id);
+  const fetched = await fetchPrice(connection, ref.id);
+  const fetch: Fetch = { connectionId, objectId: ref.id, sequence, now: clock.now() };
+  return await applyInOrder(db, fetch, async (tx) => {
+    if (fetched === null) return await markDeleted(tx, connection, fetch);
+    return await keepPrice(tx, connection, fetched, fetch.now);
+  });
+}
+
+/** @returns null when Stripe has it no more */
+async function fetchPrice({ client }: StripeConnection, id: string): Promise<FetchedPrice | null> {
+  try {
+    const found = await client.prices.retrieve(id, { expand: ['product'] });
+    const price = parseShape(PriceShape, found, 'price');
+    if (price.deleted === true) return null;
+    const { product } = found;
+    const gone = typeof product === 'string' || product.deleted === true;
+    return { price, product: gone ? null : parseShape(ProductShape, product, 'product') };
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function keepPrice(
+  tx: Tx,
+  connection: StripeConnection,
+  { price, product }: FetchedPrice,
+  now: number,
+): Promise<SyncResult> {
+  const projectId = await projectOfProduct(tx, connection, idOf(price.product));
+  if (projectId === null) {
+    // The price was told of before its product was: a stamped product brings both.
+    const kept = product === null ? null : await keepProduct(tx, connection, product, now);
+    if (kept === null || kept.projectId === null) return kept ?? ignored('not_imported');
+  }
+  const owner = projectId ?? (await projectOfProduct(tx, connection, idOf(price.product)));
+  if (owner === null) return ignored('not_imported');
+  const known = await knownPrice(tx, connection, price.id);
+  const saved = await savePrice(tx, { projectId: owner, price: priceOfStripe(price as StripePriceLike), now });
+  if (saved === undefined) return ignored('not_imported');
+  if (known === undefined) await wakeParked(tx, connection.id, price.id);
+  const changed =
+    known === undefined ||
+    (['nickname', 'lookup_key', 'active', 'unit_amount', 'currency'] as const).some(
+      (field) => known[field] !== saved[field],
+    );
+  return { status: changed ? 'applied' : 'unchanged', reason: null, projectId: owner, customerId: null };
+}
+
+async function projectOfProduct(db: Queryable, connection: StripeConnection, id: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('tollgate.products as product')
+    .innerJoin('tollgate.projects as project', 'project.id', 'product.project_id')
+    .where('project.connection_id', '=', connection.id)
+    .where('product.id', '=', id)
+    .select('project.id')
+    .executeTakeFirst();
+  return row?.id ?? null;
+}
+
+async function knownPrice(db: Queryable, connection: StripeConnection, id: string) {
+  return await db
+    .selectFrom('tollgate.prices as price')
+    .innerJoin('tollgate.projects as project', 'project.id', 'price.project_id')
+    .where('project.connection_id', '=', connection.id)
+    .where('price.id', '=', id)
+    .selectAll('price')
+    .executeTakeFirst();
+}
+
+async function markDeleted(tx: Tx, connection: StripeConnection, { objectId, now }: Fetch): Promise<SyncResult> {
+  const known = await knownPrice(tx, connection, objectId);
+  if (known === undefined) return ignored('missing_in_stripe');
+  if (!known.deleted) await markPriceDeleted(tx, objectId, now);
+  return {
+    status: known.deleted ? 'unchanged' : 'applied',
+    reason: null,
+    projectId: known.project_id,
+    customerId: null,
+  };
+}
+
+function ignored(reason: string): SyncResult {
+  return { status: 'ignored', reason, projectId: null, customerId: null };
+}
