@@ -1,0 +1,25 @@
+import type { FastifyRequest } from 'fastify';
+import { isLoopbackHost } from '../projects/origins.ts';
+
+function hostnameOf(host: string | undefined): string | null {
+  if (host === undefined || !URL.canParse(`http://${host}`)) return null;
+  return new URL(`http://${host}`).hostname;
+}
+
+/**
+ * Whether a request comes from this machine and knows it by a name of its own. The second half is what keeps out a page
+ * elsewhere whose name was pointed at this machine.
+ */
+export function isFromThisMachine(request: FastifyRequest): boolean {
+  const address = request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+  const hostname = hostnameOf(request.headers.host);
+  return (address === '::1' || address.startsWith('127.')) && hostname !== null && isLoopbackHost(hostname);
+}
+
+/** Whether a form was sent by the page itself, or by a program, which sends no `Origin`. */
+export function isOwnForm(request: FastifyRequest): boolean {
+  const site = request.headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin') return false;
+  const { origin, host } = request.headers;
+  return origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+}

@@ -1,0 +1,33 @@
+import { type Html, html } from './html.ts';
+import type { CustomerNow, FeatureNow } from './state.ts';
+import { moment, reasonWords, valueWords } from './words.ts';
+
+function why(feature: FeatureNow): string {
+  if (!feature.entitled) return reasonWords(feature.reason);
+  const until = feature.valid_to === null ? 'without end' : `until ${moment(feature.valid_to)}`;
+  return `${reasonWords(feature.reason)}, ${until}`;
+}
+
+function featureItem(feature: FeatureNow): Html {
+  return html`<li data-feature="${feature.known.code}" data-entitled="${feature.entitled ? 'true' : 'false'}">
+<div class="row"><span>${feature.known.name}</span><span class="tag ${feature.entitled ? 'good' : ''}">${valueWords(feature)}</span></div>
+<p class="small soft">${why(feature)}</p></li>`;
+}
+
+function ending(now: CustomerNow): Html | null {
+  const subscription = now.features
+    .flatMap(({ sources }) => sources)
+    .find(({ type, will_renew }) => type === 'subscription' && will_renew === false);
+  if (subscription === undefined) return null;
+  const end = subscription.period_end;
+  return html`<p class="small notice warn">The subscription will not renew${end ? `. What it gives ends on ${moment(end)}` : null}.</p>`;
+}
+
+/** What the customer may do now; the script puts a newer one in its place. */
+export function statePanel(now: CustomerNow): Html {
+  return html`<div id="state" data-version="${now.version}" class="stack">
+<ul class="plain lines">${now.features.map(featureItem)}</ul>
+${ending(now)}
+<p class="small soft">${now.version === 0 ? 'Nothing is known of this customer yet.' : `Version ${now.version} of what is known.`}${now.nextChangeAt === null ? null : ` Changes by itself at ${moment(now.nextChangeAt)}.`}</p>
+</div>`;
+}
