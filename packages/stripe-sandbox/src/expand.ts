@@ -38,9 +38,22 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   we: 'webhook_endpoint',
 };
 
-/** A copy of a stored object as the API shows it, without what is kept under `$`. */
+const SHOWN_IN_NESTED_LIST = 10;
+
+/**
+ * A copy of a stored object as the API shows it: without what is kept under `$`, and with at most ten entries in the
+ * lists inside it.
+ */
 export function bare(object: object): Json {
-  return JSON.parse(JSON.stringify(object, (key, value: unknown) => (key === '$' ? undefined : value))) as Json;
+  const show = (key: string, value: unknown): unknown => {
+    if (key === '$') return undefined;
+    if (key === '' || !isGroup(value) || value.object !== 'list') return value;
+    const data = value.data as unknown[];
+    return data.length <= SHOWN_IN_NESTED_LIST
+      ? value
+      : { ...value, data: data.slice(0, SHOWN_IN_NESTED_LIST), has_more: true };
+  };
+  return JSON.parse(JSON.stringify(object, show)) as Json;
 }
 
 function isGroup(value: unknown): value is Json {
@@ -74,7 +87,7 @@ function expandPath(target: unknown, path: string[], lookup: Lookup, refuse: () 
     return;
   }
   if (!isGroup(target)) refuse();
-  if (target['object'] === 'list' && field === 'data') expandPath(target['data'], rest, lookup, refuse);
+  if (target.object === 'list' && field === 'data') expandPath(target.data, rest, lookup, refuse);
   else expandPath(expandField(target, field, lookup, refuse), rest, lookup, refuse);
 }
 

@@ -35,6 +35,23 @@ export const NO_FAULTS: Faults = {
   seed: 1,
 };
 
+/** Requests that are to fail, picked out by what they ask for. */
+export interface RequestFailure {
+  /** `GET`, `POST` or `DELETE`; left out: all of them. */
+  method?: string;
+  /** What the path begins with, such as `/v1/subscriptions`; left out: every path. */
+  path?: string;
+  /** How many requests fail before things are well again. */
+  times: number;
+  /**
+   * The HTTP status they fail with (such as 500 or 429); `hang` never answers, and `lost` carries the request out and
+   * then cuts the connection.
+   */
+  outcome: number | 'hang' | 'lost';
+  /** Seconds, for the `Retry-After` header. */
+  retryAfter?: number;
+}
+
 /** How long a shuffled event is held back at most, in milliseconds. */
 const SHUFFLE_WINDOW_MS = 250;
 
@@ -47,6 +64,8 @@ export interface DeliveryPlan {
 /** Decides what goes wrong. The nth event and the nth request meet the same fate in every run with the same seed. */
 export class FaultPlan {
   settings: Faults = { ...NO_FAULTS };
+  /** Failures that were asked for one by one, oldest first. */
+  planned: RequestFailure[] = [];
   #requests = 0;
   #window = 0;
   #inWindow = 0;
@@ -55,6 +74,35 @@ export class FaultPlan {
     this.settings = { ...this.settings, ...change };
     this.#requests = 0;
     return this.settings;
+  }
+
+  /** Nothing goes wrong any more. */
+  reset(): void {
+    this.settings = { ...NO_FAULTS };
+    this.planned = [];
+    this.#requests = 0;
+  }
+
+  /** Whether this request is to hang; asking uses one planned hang up. */
+  hangs(method: string, path: string): boolean {
+    return this.#take(method, path, (outcome) => outcome === 'hang') !== undefined;
+  }
+
+  #take(
+    method: string,
+    path: string,
+    wanted: (outcome: RequestFailure['outcome']) => boolean,
+  ): RequestFailure | undefined {
+    const failure = this.planned.find(
+      (plan) =>
+        wanted(plan.outcome) &&
+        (plan.method === undefined || plan.method === method) &&
+        (plan.path === undefined || path.startsWith(plan.path)),
+    );
+    if (failure === undefined) return undefined;
+    failure.times -= 1;
+    if (failure.times <= 0) this.planned.splice(this.planned.indexOf(failure), 1);
+    return failure;
   }
 
   /** @param ordinal how many events there were before this one, so that the order of deliveries does not matter */
@@ -72,8 +120,11 @@ export class FaultPlan {
    * @returns whether the answer to this request is to be lost
    * @throws StripeError (429 or 500) when this request is to fail
    */
-  request(): { lost: boolean } {
+  request(method: string, path: string): { lost: boolean } {
     const { errorRate, lostResponseRate, rateLimit, seed } = this.settings;
+    const failure = this.#take(method, path, (outcome) => outcome !== 'hang');
+    if (failure !== undefined && typeof failure.outcome === 'number') throw failed(failure.outcome, failure.retryAfter);
+    if (failure !== undefined) return { lost: true };
     if (rateLimit !== null) this.#limit(rateLimit);
     this.#requests += 1;
     const random = new Random(seed * 7_368_787 + this.#requests);
@@ -95,4 +146,11 @@ export class FaultPlan {
       throw new StripeError(429, 'invalid_request_error', message, { code: 'rate_limit' }, { 'Retry-After': '1' });
     }
   }
+}
+
+function failed(status: number, retryAfter: number | undefined): StripeError {
+  const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+  const message = `The sandbox was told to fail this request with ${status}.`;
+  if (status === 429) return new StripeError(429, 'invalid_request_error', message, { code: 'rate_limit' }, headers);
+  return new StripeError(status, status >= 500 ? 'api_error' : 'invalid_request_error', message, {}, headers);
 }

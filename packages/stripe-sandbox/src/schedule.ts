@@ -1,7 +1,7 @@
 /** Something to look at again when its time has come. */
 export interface Due {
   at: number;
-  kind: 'checkout.session' | 'invoice' | 'subscription';
+  kind: 'checkout.session' | 'invoice' | 'payment_intent' | 'subscription';
   id: string;
 }
 
@@ -37,8 +37,14 @@ export class Schedule {
     return first;
   }
 
-  clear(): void {
-    this.#heap = [];
+  /** When the soonest entry is due; null when there is none. */
+  get next(): number | null {
+    return this.#heap[0]?.at ?? null;
+  }
+
+  /** All entries, for the file that they are kept in. */
+  dump(): Due[] {
+    return [...this.#heap];
   }
 
   #at(index: number): number {

@@ -105,6 +105,11 @@ export class Store {
     return this.#shelf(kind).order.length;
   }
 
+  /** How many objects there are of each kind. */
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.#shelves].map(([kind, shelf]) => [kind, shelf.order.length]));
+  }
+
   clear(): void {
     this.#shelves.clear();
   }

@@ -2,6 +2,7 @@ import { Clock } from './clock.ts';
 import { missing } from './errors.ts';
 import { KIND_OF_PREFIX } from './expand.ts';
 import { FaultPlan } from './faults.ts';
+import { IdempotencyKeys } from './idempotency.ts';
 import { Ids, Random } from './ids.ts';
 import type { Kind, Kinds, WebhookEndpoint } from './model.ts';
 import { type Due, Schedule } from './schedule.ts';
@@ -44,6 +45,7 @@ export class World {
   readonly store = new Store();
   readonly clock = new Clock();
   readonly faults = new FaultPlan();
+  readonly idempotency = new IdempotencyKeys();
   readonly ids: Ids;
   readonly webhooks: Webhooks;
   readonly account: AccountSettings;
@@ -54,6 +56,8 @@ export class World {
   /** Where the hosted pages are, without a slash at the end. */
   baseUrl = '';
   plannedFailures: PlannedFailure[] = [];
+  /** Called after everything that may have changed something, so that it can be kept. */
+  changed: () => void = () => {};
   /** Reminders on the sandbox's own time (under '') and on each test clock. */
   readonly #schedules = new Map<string, Schedule>();
 
@@ -117,14 +121,20 @@ export class World {
     return schedule;
   }
 
+  /** What is planned, by test clock (under '' on the sandbox's own time). */
+  schedules(): ReadonlyMap<string, Schedule> {
+    return this.#schedules;
+  }
+
   /** Empties the sandbox. Endpoints given at the start stay; faults and the clock go back to the beginning. */
   reset(): void {
     this.store.clear();
     this.#schedules.clear();
     this.webhooks.forget();
-    this.faults.set({ drop: 0, duplicate: 0, shuffle: 0, delayMs: 0, errorRate: 0, lostResponseRate: 0, latencyMs: 0 });
-    this.faults.set({ rateLimit: null });
+    this.idempotency.clear();
+    this.faults.reset();
     this.plannedFailures = [];
     this.clock.offset = 0;
+    this.changed();
   }
 }

@@ -1,0 +1,130 @@
+import { StripeError, unauthorized, unknownUrl } from './errors.ts';
+import { render } from './expand.ts';
+import { type FormGroup, parseForm } from './form.ts';
+import { lookupIn } from './hidden.ts';
+import { fingerprint } from './idempotency.ts';
+import { API_VERSION } from './model.ts';
+import { list, readParams, text } from './params.ts';
+import { apiRoutes } from './resources/index.ts';
+import { Routes } from './routes.ts';
+import { catchUp } from './time.ts';
+import type { World } from './world.ts';
+
+/** A request to the API. */
+export interface ApiRequest {
+  method: string;
+  /** With the query, as it came. */
+  path: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  body: string;
+}
+
+export interface ApiAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+  /** The request was carried out, and its answer is to be lost on the way. */
+  lost: boolean;
+}
+
+const routes = new Routes(apiRoutes);
+
+function header(request: ApiRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Any test key is taken; a live key is refused, so that nobody thinks that money moved. */
+function authorize(request: ApiRequest): void {
+  const given = header(request, 'authorization') ?? '';
+  const basic = /^Basic (.+)$/i.exec(given)?.[1];
+  const key =
+    basic === undefined ? /^Bearer (.+)$/i.exec(given)?.[1] : Buffer.from(basic, 'base64').toString().split(':')[0];
+  if (key === undefined || key === '') {
+    throw unauthorized(
+      'You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. "Authorization: Bearer sk_test_…"). Any test key will do here.',
+    );
+  }
+  if (!/^(sk|rk)_test_.+/.test(key)) {
+    throw unauthorized(
+      `Invalid API Key provided: ${key.slice(0, 8)}… The sandbox takes any key that starts with sk_test_.`,
+    );
+  }
+}
+
+/** The parameters: those of the query, and for a POST those of the body. */
+function formOf(request: ApiRequest, query: string): FormGroup {
+  if (request.method === 'GET') return parseForm(query);
+  if (/json/.test(header(request, 'content-type') ?? '')) {
+    throw new StripeError(400, 'invalid_request_error', 'Send parameters as application/x-www-form-urlencoded.');
+  }
+  return parseForm(request.body === '' ? query : request.body);
+}
+
+function errorAnswer(error: unknown): Pick<ApiAnswer, 'body' | 'headers' | 'status'> {
+  const known =
+    error instanceof StripeError
+      ? error
+      : new StripeError(
+          500,
+          'api_error',
+          `The sandbox failed: ${error instanceof Error ? error.message : String(error)}`,
+        );
+  return { status: known.status, headers: known.headers, body: JSON.stringify(known.envelope(), null, 2) };
+}
+
+function carryOut(world: World, request: ApiRequest, requestId: string): Omit<ApiAnswer, 'lost'> {
+  authorize(request);
+  const [path = '', query = ''] = request.path.split(/\?(.*)/s);
+  const found = routes.match(request.method, path.slice('/v1'.length));
+  if (found === undefined) throw unknownUrl(request.method, path);
+  const key = request.method === 'POST' ? header(request, 'idempotency-key') : undefined;
+  const print = fingerprint(request.method, path, request.body);
+  const kept = key === undefined ? undefined : world.idempotency.find(key, print);
+  if (key !== undefined && kept !== undefined) {
+    const headers = { 'Idempotency-Key': key, 'Idempotent-Replayed': 'true', 'Original-Request': kept.requestId };
+    return { status: kept.status, headers, body: kept.body };
+  }
+  const { expand, ...form } = formOf(request, query);
+  const expandPaths = expand === undefined ? [] : list(text)(expand, 'expand');
+  const params = readParams(found.route.shape, form);
+  // From here on the request counts as carried out: what comes of it is kept under its key, errors included.
+  world.request = { id: requestId, idempotencyKey: key ?? null };
+  let answer: Pick<ApiAnswer, 'body' | 'headers' | 'status'>;
+  try {
+    const result = found.route.run(world, params, found.ids);
+    answer = { status: 200, headers: {}, body: JSON.stringify(render(result, expandPaths, lookupIn(world)), null, 2) };
+  } catch (error) {
+    answer = errorAnswer(error);
+  } finally {
+    world.request = null;
+  }
+  if (request.method !== 'GET') world.changed();
+  if (key === undefined) return answer;
+  const { status, body, headers } = answer;
+  world.idempotency.keep(key, { fingerprint: print, requestId, status, body, at: Math.floor(Date.now() / 1000) });
+  return { status, body, headers: { ...headers, 'Idempotency-Key': key, 'Original-Request': requestId } };
+}
+
+/** Answers one request to `/v1/…`. Never throws: whatever goes wrong is answered in Stripe's envelope. */
+export function answerApi(world: World, request: ApiRequest): ApiAnswer {
+  const requestId = world.ids.make('req_');
+  const version = header(request, 'stripe-version') ?? API_VERSION;
+  let lost = false;
+  let answer: Omit<ApiAnswer, 'lost'>;
+  try {
+    catchUp(world);
+    lost = world.faults.request(request.method, request.path).lost && request.method !== 'GET';
+    answer = carryOut(world, request, requestId);
+  } catch (error) {
+    answer = errorAnswer(error);
+  }
+  const headers = {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-cache, no-store',
+    'Request-Id': requestId,
+    'Stripe-Version': version,
+    ...answer.headers,
+  };
+  return { ...answer, headers, lost };
+}

@@ -1,0 +1,119 @@
+import { invalidRequest } from './errors.ts';
+import type { Faults, RequestFailure } from './faults.ts';
+import type { Dispute, Kind, StripeEvent } from './model.ts';
+import { closeDispute, type DisputeCause, type DisputeVerdict, openDispute } from './resources/disputes.ts';
+import { advanceTo, nextDue } from './time.ts';
+import type { DeliveryAttempt } from './webhooks.ts';
+import type { World } from './world.ts';
+
+/** What a sandbox holds, in numbers. */
+export interface SandboxState {
+  /** Unix seconds. */
+  now: number;
+  /** When the next thing falls due; null when nothing is planned. */
+  nextDue: number | null;
+  /** How many objects of each kind there are. */
+  objects: Record<string, number>;
+  faults: Faults;
+  plannedRequestFailures: RequestFailure[];
+}
+
+/** Steers a sandbox: what happens in Stripe without anybody calling its API. */
+export class Control {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  state(): SandboxState {
+    const { clock, store, faults } = this.#world;
+    return {
+      now: clock.now(),
+      nextDue: nextDue(this.#world),
+      objects: store.counts(),
+      faults: faults.settings,
+      plannedRequestFailures: faults.planned,
+    };
+  }
+
+  /** The stored objects of a kind (such as `subscription`), oldest first. Not to be changed. */
+  objects(kind: Kind): readonly object[] {
+    return this.#world.store.all(kind);
+  }
+
+  /**
+   * Moves time forward, by seconds or to a moment in Unix seconds; all that falls due on the way happens in order.
+   *
+   * @returns the new time
+   */
+  advance(by: { seconds: number } | { days: number } | { to: number }): number {
+    const now = this.#world.clock.now();
+    const to = 'to' in by ? by.to : now + ('days' in by ? by.days * 86_400 : by.seconds);
+    advanceTo(this.#world, Math.floor(to));
+    return this.#world.clock.now();
+  }
+
+  /** Changes what goes wrong from now on; what is not named stays. */
+  setFaults(faults: Partial<Faults>): Faults {
+    return this.#act(() => this.#world.faults.set(faults));
+  }
+
+  /** Everything works again; planned failures are forgotten. */
+  clearFaults(): void {
+    this.#act(() => this.#world.faults.reset());
+  }
+
+  /** Lets the next requests of a kind fail, hang, or lose their answer. */
+  failRequests(failure: RequestFailure): void {
+    this.#act(() => this.#world.faults.planned.push({ ...failure }));
+  }
+
+  /** Lets the next payment fail: of one customer, or of whoever pays next. */
+  failNextPayment(failure: { customer?: string; declineCode?: string } = {}): void {
+    const { customer = null, declineCode = 'generic_decline' } = failure;
+    this.#act(() => this.#world.plannedFailures.push({ customer, declineCode }));
+  }
+
+  /** Opens a dispute about a charge (`ch_…`) or a payment (`pi_…`). */
+  dispute(paymentId: string, cause: DisputeCause = 'fraudulent'): Dispute {
+    const { store } = this.#world;
+    const intent = store.get('payment_intent', paymentId);
+    const charge = this.#world.need('charge', intent?.latest_charge ?? paymentId);
+    if (charge.status !== 'succeeded') throw invalidRequest('Only a charge that went through can be disputed.');
+    return this.#act(() => openDispute(this.#world, charge, cause));
+  }
+
+  /** Closes a dispute (`dp_…`). */
+  closeDispute(id: string, verdict: DisputeVerdict): Dispute {
+    return this.#act(() => closeDispute(this.#world, this.#world.need('dispute', id), verdict));
+  }
+
+  /** Sends an event once more, to one endpoint or to all. */
+  resendEvent(id: string, endpoint?: string): StripeEvent {
+    const event = this.#world.need('event', id);
+    this.#world.webhooks.resend(event, endpoint);
+    return event;
+  }
+
+  /** The last attempts to deliver events, oldest first. */
+  deliveries(): readonly DeliveryAttempt[] {
+    return this.#world.webhooks.attempts;
+  }
+
+  /** Resolves when no delivery is waiting or under way, retries included. */
+  settled(): Promise<void> {
+    return this.#world.webhooks.settled();
+  }
+
+  /** Empties the sandbox. */
+  reset(): void {
+    this.#world.reset();
+  }
+
+  #act<T>(run: () => T): T {
+    const result = run();
+    this.#world.changed();
+    return result;
+  }
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { StripeError } from './errors.ts';
+
+/** What was answered to a request that carried an idempotency key. */
+export interface KeptAnswer {
+  /** Of the method, the path and the parameters. */
+  fingerprint: string;
+  requestId: string;
+  status: number;
+  body: string;
+  /** Real Unix seconds. */
+  at: number;
+}
+
+/** Stripe forgets a key after a day at the earliest. */
+const KEPT_SECONDS = 86_400;
+const KEPT_ANSWERS = 20_000;
+
+export function fingerprint(method: string, path: string, body: string): string {
+  return createHash('sha256').update(`${method} ${path}\n${body}`).digest('base64');
+}
+
+/** The answers that are given again when a request is repeated under its key. */
+export class IdempotencyKeys {
+  readonly #answers = new Map<string, KeptAnswer>();
+
+  /**
+   * The answer that was given under this key.
+   *
+   * @throws StripeError `idempotency_error` when the key was first used for something else
+   */
+  find(key: string, print: string): KeptAnswer | undefined {
+    const kept = this.#answers.get(key);
+    if (kept === undefined) return undefined;
+    if (kept.at < Date.now() / 1000 - KEPT_SECONDS) {
+      this.#answers.delete(key);
+      return undefined;
+    }
+    if (kept.fingerprint !== print) {
+      throw new StripeError(
+        400,
+        'idempotency_error',
+        `Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '${key}' if you meant to execute a different request.`,
+      );
+    }
+    return kept;
+  }
+
+  keep(key: string, answer: KeptAnswer): void {
+    this.#answers.set(key, answer);
+    if (this.#answers.size <= KEPT_ANSWERS) return;
+    const [oldest] = this.#answers.keys();
+    if (oldest !== undefined) this.#answers.delete(oldest);
+  }
+
+  clear(): void {
+    this.#answers.clear();
+  }
+
+  /** All answers, for the file that they are kept in. */
+  dump(): [string, KeptAnswer][] {
+    return [...this.#answers];
+  }
+
+  /** Takes back what `dump` gave. */
+  load(answers: [string, KeptAnswer][]): void {
+    this.clear();
+    for (const [key, answer] of answers) this.#answers.set(key, answer);
+  }
+}

@@ -1,0 +1,21 @@
+import type { World } from '../world.ts';
+import { handleControl } from './control.ts';
+import { isOwnForm, type PageRequest, type PageResponse, page } from './http.ts';
+import { messagePage } from './layout.ts';
+
+export type { PageRequest, PageResponse } from './http.ts';
+
+/** Answers requests for the hosted pages; null when the address is none of theirs. */
+export function handlePage(world: World, request: PageRequest): PageResponse | null {
+  const { pathname } = new URL(request.path, 'http://localhost');
+  const handle = pathname === '/' ? handleControl : null;
+  if (handle === null) return null;
+  if (request.method !== 'GET' && request.method !== 'POST') return null;
+  if (request.method === 'POST' && !isOwnForm(request)) {
+    return page(
+      messagePage('Not from here', 'The form was sent by another site. Open this page and send it from here.'),
+      403,
+    );
+  }
+  return handle(world, request);
+}

@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { cancelSubscription } from '../billing/cancellation.ts';
+import { invalidRequest } from '../errors.ts';
+import { change, emit } from '../events.ts';
+import { listShape, pageOf } from '../lists.ts';
+import type { Address, Customer } from '../model.ts';
+import {
+  clearable,
+  group,
+  ignored,
+  integer,
+  list,
+  mergeMetadata,
+  metadata,
+  oneOf,
+  optional,
+  type Params,
+  range,
+  required,
+  text,
+} from '../params.ts';
+import { route } from '../routes.ts';
+import { searchMatcher } from '../search.ts';
+import type { World } from '../world.ts';
+import { attachMethod, usableMethod } from './payment-methods.ts';
+
+const line = optional(clearable(text));
+
+/** The parameters of a postal address. */
+export const addressReader = group({
+  city: line,
+  country: line,
+  line1: line,
+  line2: line,
+  postal_code: line,
+  state: line,
+});
+
+function addressOf(given: Params<{ [K in keyof Address]: typeof line }> | null): Address | null {
+  if (given === null) return null;
+  const { city, country, line1, line2, postal_code, state } = given;
+  return {
+    city: city ?? null,
+    country: country ?? null,
+    line1: line1 ?? null,
+    line2: line2 ?? null,
+    postal_code: postal_code ?? null,
+    state: state ?? null,
+  };
+}
+
+const customerFields = {
+  address: optional(clearable(addressReader)),
+  balance: optional(integer),
+  description: optional(clearable(text)),
+  email: optional(clearable(text)),
+  invoice_prefix: optional(text),
+  invoice_settings: optional(
+    group({
+      custom_fields: optional(ignored),
+      default_payment_method: optional(clearable(text)),
+      footer: optional(clearable(text)),
+      rendering_options: optional(ignored),
+    }),
+  ),
+  metadata: optional(metadata),
+  name: optional(clearable(text)),
+  next_invoice_sequence: optional(integer),
+  phone: optional(clearable(text)),
+  preferred_locales: optional(list(text)),
+  shipping: optional(ignored),
+  source: optional(text),
+  tax: optional(ignored),
+  tax_exempt: optional(clearable(oneOf('exempt', 'none', 'reverse'))),
+  validate: optional(ignored),
+};
+
+type Given = Params<typeof customerFields>;
+
+function apply(world: World, customer: Customer, given: Given): void {
+  if (given.address !== undefined) customer.address = addressOf(given.address);
+  if (given.balance !== undefined) customer.balance = given.balance;
+  if (given.description !== undefined) customer.description = given.description;
+  if (given.email !== undefined) customer.email = given.email;
+  if (given.invoice_prefix !== undefined) customer.invoice_prefix = given.invoice_prefix;
+  if (given.name !== undefined) customer.name = given.name;
+  if (given.next_invoice_sequence !== undefined) customer.next_invoice_sequence = given.next_invoice_sequence;
+  if (given.phone !== undefined) customer.phone = given.phone;
+  if (given.preferred_locales !== undefined) customer.preferred_locales = given.preferred_locales;
+  if (given.tax_exempt !== undefined) customer.tax_exempt = given.tax_exempt ?? 'none';
+  const settings = given.invoice_settings;
+  if (settings?.footer !== undefined) customer.invoice_settings.footer = settings.footer;
+  if (settings?.default_payment_method !== undefined) {
+    const id = settings.default_payment_method;
+    const param = 'invoice_settings[default_payment_method]';
+    customer.invoice_settings.default_payment_method =
+      id === null ? null : usableMethod(world, id, customer.id, param).id;
+  }
+}
+
+/** Stores a new customer and tells about it. */
+export function createCustomer(world: World, given: Partial<Given> & { test_clock?: string | undefined }): Customer {
+  if (given.test_clock !== undefined) world.need('test_helpers.test_clock', given.test_clock, 'test_clock');
+  const clock = given.test_clock && world.store.get('test_helpers.test_clock', given.test_clock);
+  const customer: Customer = {
+    id: world.ids.make('cus_'),
+    object: 'customer',
+    address: null,
+    balance: 0,
+    created: clock ? clock.frozen_time : world.clock.now(),
+    currency: null,
+    customer_account: null,
+    default_source: null,
+    delinquent: false,
+    description: null,
+    discount: null,
+    email: null,
+    invoice_prefix: randomBytes(4).toString('hex').toUpperCase(),
+    invoice_settings: { custom_fields: null, default_payment_method: null, footer: null, rendering_options: null },
+    livemode: false,
+    metadata: mergeMetadata({}, given.metadata),
+    name: null,
+    next_invoice_sequence: 1,
+    phone: null,
+    preferred_locales: [],
+    shipping: null,
+    tax_exempt: 'none',
+    test_clock: given.test_clock ?? null,
+  };
+  apply(world, customer, { ...EMPTY, ...given });
+  world.store.insert('customer', customer);
+  emit(world, 'customer.created', customer);
+  return customer;
+}
+
+const EMPTY = Object.fromEntries(Object.keys(customerFields).map((name) => [name, undefined])) as Given;
+
+/** Deletes a customer: what they subscribe to ends at once. */
+function deleteCustomer(world: World, customer: Customer): object {
+  for (const subscription of [...world.store.all('subscription', { key: 'customer', value: customer.id })]) {
+    if (subscription.status !== 'canceled' && subscription.status !== 'incomplete_expired') {
+      cancelSubscription(world, subscription, { reason: 'cancellation_requested' });
+    }
+  }
+  emit(world, 'customer.deleted', customer);
+  return world.remove('customer', customer.id);
+}
+
+export const customerRoutes = [
+  route(
+    'POST',
+    '/customers',
+    { ...customerFields, payment_method: optional(text), tax_id_data: optional(ignored), test_clock: optional(text) },
+    (world, params) => {
+      const customer = createCustomer(world, { ...params, invoice_settings: undefined });
+      if (params.payment_method !== undefined) attachMethod(world, params.payment_method, customer, 'payment_method');
+      if (params.invoice_settings !== undefined) {
+        apply(world, customer, { ...EMPTY, invoice_settings: params.invoice_settings });
+      }
+      return customer;
+    },
+  ),
+  route(
+    'GET',
+    '/customers',
+    { ...listShape, created: optional(range), email: optional(text), test_clock: optional(text) },
+    (world, params) =>
+      pageOf(world.store, 'customer', params, {
+        url: '/v1/customers',
+        keep: (customer) =>
+          (params.email === undefined || customer.email === params.email) &&
+          customer.test_clock === (params.test_clock ?? customer.test_clock) &&
+          (params.created?.(customer.created) ?? true),
+      }),
+  ),
+  route(
+    'GET',
+    '/customers/search',
+    { query: required(text), limit: optional(integer), page: optional(text) },
+    (world, params) => {
+      const limit = params.limit ?? 10;
+      if (limit < 1 || limit > 100) throw invalidRequest(`Invalid limit: ${limit}`, { param: 'limit' });
+      const from = params.page === undefined ? 0 : Number(params.page);
+      if (!Number.isSafeInteger(from) || from < 0) throw invalidRequest('Invalid page.', { param: 'page' });
+      const found = [...world.store.all('customer')].reverse().filter(searchMatcher(params.query));
+      const more = found.length > from + limit;
+      return {
+        object: 'search_result',
+        data: found.slice(from, from + limit),
+        has_more: more,
+        next_page: more ? String(from + limit) : null,
+        url: '/v1/customers/search',
+      };
+    },
+  ),
+  route('GET', '/customers/:id', {}, (world, _params, id) => {
+    const gone = world.store.get('deleted', id);
+    return gone?.object === 'customer' ? gone : world.need('customer', id);
+  }),
+  route('POST', '/customers/:id', { ...customerFields, default_source: optional(ignored) }, (world, params, id) => {
+    const customer = world.need('customer', id);
+    const metadataAfter = mergeMetadata(customer.metadata, params.metadata);
+    change(world, customer, 'customer.updated', () => {
+      apply(world, customer, params);
+      customer.metadata = metadataAfter;
+    });
+    return customer;
+  }),
+  route('DELETE', '/customers/:id', {}, (world, _params, id) => deleteCustomer(world, world.need('customer', id))),
+];

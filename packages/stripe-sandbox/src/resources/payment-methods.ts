@@ -1,0 +1,288 @@
+import { behaviourOf, brandOf, declineWords, isCardNumber, TEST_PAYMENT_METHODS } from '../billing/cards.ts';
+import { cardError, invalidRequest, missing } from '../errors.ts';
+import { change, emit } from '../events.ts';
+import { listShape, pageOf } from '../lists.ts';
+import type { Customer, PaymentMethod } from '../model.ts';
+import {
+  clearable,
+  group,
+  ignored,
+  integer,
+  mergeMetadata,
+  metadata,
+  oneOf,
+  optional,
+  required,
+  text,
+} from '../params.ts';
+import { route } from '../routes.ts';
+import type { World } from '../world.ts';
+
+/** Who pays, as they gave it along with a payment method. */
+export interface Payer {
+  email?: string | null | undefined;
+  name?: string | null | undefined;
+}
+
+function billingDetails(payer: Payer): PaymentMethod['billing_details'] {
+  return {
+    address: { city: null, country: null, line1: null, line2: null, postal_code: null, state: null },
+    email: payer.email ?? null,
+    name: payer.name ?? null,
+    phone: null,
+    tax_id: null,
+  };
+}
+
+/** Stores a card that belongs to nobody yet. The number decides how payments with it go. */
+export function createCard(
+  world: World,
+  number: string,
+  payer: Payer = {},
+  expiry: { month: number; year: number } = { month: 12, year: new Date().getUTCFullYear() + 5 },
+): PaymentMethod {
+  const brand = brandOf(number);
+  return world.store.insert('payment_method', {
+    id: world.ids.make('pm_'),
+    object: 'payment_method',
+    allow_redisplay: 'unspecified',
+    billing_details: billingDetails(payer),
+    card: {
+      brand,
+      checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: 'pass' },
+      country: 'US',
+      display_brand: brand,
+      exp_month: expiry.month,
+      exp_year: expiry.year,
+      fingerprint: `fp_${number.slice(-8)}`,
+      funding: 'credit',
+      generated_from: null,
+      last4: number.slice(-4),
+      networks: { available: [brand], preferred: null },
+      regulated_status: 'unregulated',
+      three_d_secure_usage: { supported: true },
+      wallet: null,
+    },
+    created: world.clock.now(),
+    customer: null,
+    customer_account: null,
+    livemode: false,
+    metadata: {},
+    type: 'card',
+    $: { number },
+  });
+}
+
+/** Stores a bank account to debit, whose payments settle days later. */
+export function createBankDebit(world: World, iban: string, payer: Payer = {}): PaymentMethod {
+  return world.store.insert('payment_method', {
+    id: world.ids.make('pm_'),
+    object: 'payment_method',
+    allow_redisplay: 'unspecified',
+    billing_details: billingDetails(payer),
+    sepa_debit: {
+      bank_code: '37040044',
+      branch_code: '',
+      country: iban.slice(0, 2),
+      fingerprint: `fp_${iban.slice(-8)}`,
+      generated_from: { charge: null, setup_attempt: null },
+      last4: iban.slice(-4),
+    },
+    created: world.clock.now(),
+    customer: null,
+    customer_account: null,
+    livemode: false,
+    metadata: {},
+    type: 'sepa_debit',
+    $: { number: iban },
+  });
+}
+
+/** A stored payment method, or the one that a test id such as `pm_card_visa` stands for. */
+export function resolveMethod(world: World, id: string, param: string): PaymentMethod {
+  const number = TEST_PAYMENT_METHODS[id];
+  return number === undefined ? world.need('payment_method', id, param) : createCard(world, number);
+}
+
+/**
+ * A payment method that a customer can pay with.
+ *
+ * @throws StripeError when it is not theirs
+ */
+export function usableMethod(world: World, id: string, customer: string, param: string): PaymentMethod {
+  const method = world.store.get('payment_method', id);
+  if (method === undefined) throw missing('PaymentMethod', id, param);
+  if (method.customer !== customer) {
+    throw invalidRequest(
+      `The customer does not have a payment method with the ID ${id}. The payment method must be attached to the customer.`,
+      { code: 'resource_missing', param },
+    );
+  }
+  return method;
+}
+
+/** Gives a payment method to a customer, without asking the bank. */
+export function giveMethod(world: World, method: PaymentMethod, customer: Customer): void {
+  if (method.customer === customer.id) return;
+  method.customer = customer.id;
+  emit(world, 'payment_method.attached', method);
+}
+
+/**
+ * Attaches a payment method to a customer; the bank is asked whether the card is good.
+ *
+ * @throws StripeError (402) when it is not, (400) when it belongs to somebody else
+ */
+export function attachMethod(world: World, id: string, customer: Customer, param = 'id'): PaymentMethod {
+  const method = resolveMethod(world, id, param);
+  if (method.customer !== null && method.customer !== customer.id) {
+    throw invalidRequest('The payment method you provided has already been attached to a customer.', { param });
+  }
+  const { declines } = behaviourOf(method.$.number);
+  if (declines !== null) {
+    const { code, message } = declineWords(declines);
+    throw cardError(message, { code, decline_code: declines, payment_method: { id: method.id } });
+  }
+  giveMethod(world, method, customer);
+  return method;
+}
+
+/** Takes a payment method away from its customer; it cannot be used again. */
+function detachMethod(world: World, method: PaymentMethod): PaymentMethod {
+  const customer = method.customer === null ? undefined : world.store.get('customer', method.customer);
+  if (method.customer === null) {
+    throw invalidRequest('The payment method you provided is not attached to a customer so detachment is impossible.');
+  }
+  change(world, method, 'payment_method.detached', () => {
+    method.customer = null;
+  });
+  if (customer?.invoice_settings.default_payment_method === method.id) {
+    change(world, customer, 'customer.updated', () => {
+      customer.invoice_settings.default_payment_method = null;
+    });
+  }
+  for (const subscription of world.store.all('subscription', { key: 'customer', value: customer?.id ?? '' })) {
+    if (subscription.default_payment_method === method.id) subscription.default_payment_method = null;
+  }
+  return method;
+}
+
+const cardFields = group({
+  number: optional(text),
+  exp_month: optional(integer),
+  exp_year: optional(integer),
+  cvc: optional(text),
+  token: optional(text),
+});
+
+const billingFields = group({
+  address: optional(ignored),
+  email: optional(clearable(text)),
+  name: optional(clearable(text)),
+  phone: optional(clearable(text)),
+});
+
+export const paymentMethodRoutes = [
+  route(
+    'POST',
+    '/payment_methods',
+    {
+      type: required(oneOf('card', 'sepa_debit')),
+      allow_redisplay: optional(ignored),
+      billing_details: optional(billingFields),
+      card: optional(cardFields),
+      metadata: optional(metadata),
+      sepa_debit: optional(group({ iban: required(text) })),
+    },
+    (world, params) => {
+      const payer = { email: params.billing_details?.email, name: params.billing_details?.name };
+      if (params.type === 'sepa_debit') {
+        if (params.sepa_debit === undefined)
+          throw invalidRequest('Missing required param: sepa_debit.', {
+            code: 'parameter_missing',
+            param: 'sepa_debit',
+          });
+        return createBankDebit(world, params.sepa_debit.iban, payer);
+      }
+      const token = params.card?.token;
+      const number =
+        token === undefined ? params.card?.number : TEST_PAYMENT_METHODS[token.replace(/^tok_/, 'pm_card_')];
+      if (number === undefined)
+        throw invalidRequest('Missing required param: card.', { code: 'parameter_missing', param: 'card' });
+      if (!isCardNumber(number))
+        throw cardError('Your card number is incorrect.', { code: 'incorrect_number', param: 'number' });
+      const expiry =
+        params.card?.exp_month === undefined || params.card.exp_year === undefined
+          ? undefined
+          : { month: params.card.exp_month, year: params.card.exp_year };
+      const method = createCard(world, number, payer, expiry);
+      method.metadata = mergeMetadata({}, params.metadata);
+      return method;
+    },
+  ),
+  route(
+    'GET',
+    '/payment_methods',
+    { ...listShape, allow_redisplay: optional(ignored), customer: optional(text), type: optional(text) },
+    (world, params) => listMethods(world, params, '/v1/payment_methods', params.customer),
+  ),
+  route(
+    'GET',
+    '/customers/:id/payment_methods',
+    { ...listShape, allow_redisplay: optional(ignored), type: optional(text) },
+    (world, params, id) => {
+      world.need('customer', id);
+      return listMethods(world, params, `/v1/customers/${id}/payment_methods`, id);
+    },
+  ),
+  route('GET', '/customers/:id/payment_methods/:method', {}, (world, _params, id, method) =>
+    usableMethod(world, method, id, 'id'),
+  ),
+  route('GET', '/payment_methods/:id', {}, (world, _params, id) => world.need('payment_method', id)),
+  route(
+    'POST',
+    '/payment_methods/:id',
+    {
+      billing_details: optional(billingFields),
+      metadata: optional(metadata),
+      allow_redisplay: optional(ignored),
+      card: optional(ignored),
+    },
+    (world, params, id) => {
+      const method = world.need('payment_method', id);
+      const metadataAfter = mergeMetadata(method.metadata, params.metadata);
+      change(world, method, 'payment_method.updated', () => {
+        method.metadata = metadataAfter;
+        if (params.billing_details?.email !== undefined) method.billing_details.email = params.billing_details.email;
+        if (params.billing_details?.name !== undefined) method.billing_details.name = params.billing_details.name;
+      });
+      return method;
+    },
+  ),
+  route('POST', '/payment_methods/:id/attach', { customer: required(text) }, (world, params, id) =>
+    attachMethod(world, id, world.need('customer', params.customer, 'customer')),
+  ),
+  route('POST', '/payment_methods/:id/detach', {}, (world, _params, id) =>
+    detachMethod(world, world.need('payment_method', id)),
+  ),
+];
+
+function listMethods(
+  world: World,
+  params: {
+    type: string | undefined;
+    limit: number | undefined;
+    starting_after: string | undefined;
+    ending_before: string | undefined;
+  },
+  url: string,
+  customer: string | undefined,
+): object {
+  return pageOf(world.store, 'payment_method', params, {
+    url,
+    keep: (method) =>
+      method.customer !== null &&
+      (customer === undefined || method.customer === customer) &&
+      (params.type === undefined || method.type === params.type),
+  });
+}
