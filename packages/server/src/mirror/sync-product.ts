@@ -70,7 +70,8 @@ async function knownProduct(db: Queryable, connection: StripeConnection, id: str
     .executeTakeFirst();
 }
 
-async function productOwner(
+/** The project that a product is of, or the result to give when it is none's. */
+export async function productOwner(
   db: Queryable,
   connection: StripeConnection,
   product: ProductShape,

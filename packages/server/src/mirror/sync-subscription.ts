@@ -58,9 +58,13 @@ export function subscriptionHints({ subscription, items, customer }: FetchedSubs
   };
 }
 
-/** A subscription that a payment link sold carries no stamp: only its checkout session says who bought it. */
+/**
+ * Everything that says whose a subscription is. One that a payment link sold carries no stamp: only its checkout session
+ * says who bought it, and Stripe is asked for it where the subscription alone leaves the customer open.
+ * @param session - what its session says, when that is at hand already
+ */
 export async function completeHints(
-  { db }: MirrorDeps,
+  { db }: Pick<MirrorDeps, 'db'>,
   connection: StripeConnection,
   fetched: FetchedSubscription,
   session: SessionHints | null,

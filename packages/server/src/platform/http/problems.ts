@@ -31,6 +31,7 @@ const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]
   rate_limited: [429, 'Too many requests'],
   headers_too_large: [431, 'The headers are too large'],
   internal: [500, 'Something went wrong on our side'],
+  stripe_shape_unexpected: [502, "Stripe's answer could not be understood"],
   database_unavailable: [503, 'The database cannot be reached'],
   checkout_busy: [503, 'Other checkout sessions of the customer are being made'],
   stripe_unavailable: [503, 'Stripe cannot be reached'],
