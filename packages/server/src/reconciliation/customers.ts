@@ -1,0 +1,112 @@
+import type { CustomerRow } from '../customers/find.ts';
+import { attribute } from '../mirror/attribute.ts';
+import { CustomerShape, parseShape } from '../mirror/shapes.ts';
+import { isMissing } from '../stripe/refusal.ts';
+import type { Stripe } from '../stripe/types.ts';
+import { fieldChanges } from './field-changes.ts';
+import type { Kind, Look, Verdict } from './kind.ts';
+import { notMet } from './stored-facts.ts';
+import { outOfScope, ownerOf } from './verdicts.ts';
+
+/** Stripe customers that are linked, and those that are stamped for a customer and never were. */
+export const customers: Kind<Stripe.Customer> = {
+  name: 'customer',
+  refOf: (id) => ({ type: 'customer', id }),
+  storedId: ({ id }) => id,
+
+  async list(look, { limit, startingAfter }) {
+    // Of one customer there is one at most, and what is stored is asked for afterwards.
+    if (look.scope.customerId !== null) return { data: [], has_more: false };
+    const from = startingAfter === undefined ? {} : { starting_after: startingAfter };
+    return await look.connection.client.customers.list({ limit, ...from });
+  },
+
+  compare: async (look, listed) => await compareFetched(look, parseShape(CustomerShape, listed, 'customer')),
+
+  async compareOne(look, id) {
+    const customer = await look.ask('customer', () => retrieve(look, id));
+    if (customer !== null) return await compareFetched(look, customer);
+    const [linked] = await linkedTo(look, id);
+    if (linked === undefined) return { status: 'in_sync' };
+    const fields = [{ field: 'stripe_customer_id', before: id, after: null }];
+    return different(linked, 'missing_in_stripe', fields);
+  },
+
+  async unmet({ db, connection, scope }, { runId, after, limit }) {
+    let query = db
+      .selectFrom('tollgate.customers as customer')
+      .where('customer.connection_id', '=', connection.id)
+      .where('customer.stripe_customer_id', '>', after)
+      .where(notMet(runId, 'customer', 'customer.stripe_customer_id'))
+      .select('customer.stripe_customer_id')
+      .distinct()
+      .orderBy('customer.stripe_customer_id')
+      .limit(limit);
+    if (scope.projectId !== null) query = query.where('customer.project_id', '=', scope.projectId);
+    if (scope.customerId !== null) query = query.where('customer.id', '=', scope.customerId);
+    return (await query.execute()).flatMap(({ stripe_customer_id: id }) => (id === null ? [] : [id]));
+  },
+};
+
+async function compareFetched(look: Look, customer: CustomerShape): Promise<Verdict> {
+  const linked = await linkedTo(look, customer.id);
+  if (linked.length === 0) return await compareUnlinked(look, customer);
+  const within = linked.filter((row) => !outOfScope(look.scope, { projectId: row.project_id, customerId: row.id }));
+  if (within.length === 0) return { status: 'out_of_scope' };
+  for (const row of within) {
+    // What Stripe lacks stays as it is here.
+    const copy = { email: customer.email || row.email, name: customer.name || row.name };
+    const fields = fieldChanges({ email: row.email, name: row.name }, copy);
+    if (fields.length > 0) return different(row, 'different', fields);
+  }
+  return { status: 'in_sync' };
+}
+
+/** One that nobody is linked to: the stamps say whose it is. */
+async function compareUnlinked(look: Look, customer: CustomerShape): Promise<Verdict> {
+  const stripeCustomer = { id: customer.id, metadata: customer.metadata ?? null };
+  const hints = { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [] };
+  const found = await attribute(look.db, look.connection, hints);
+  if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
+  const owner = ownerOf(found);
+  if (outOfScope(look.scope, owner)) return { status: 'out_of_scope' };
+  const row = owner.customerId === null ? undefined : await customerById(look, owner.customerId);
+  // The customer has another one in Stripe: nobody can say which of them counts.
+  if (row !== undefined && row.stripe_customer_id !== null) return { status: 'parked' };
+  const fields = [{ field: 'stripe_customer_id', before: null, after: customer.id }];
+  return { status: 'drift', drift: { kind: 'missing_locally', ...owner, fields, since: null } };
+}
+
+function different(
+  row: CustomerRow,
+  kind: 'different' | 'missing_in_stripe',
+  fields: ReturnType<typeof fieldChanges>,
+): Verdict {
+  const drift = { kind, projectId: row.project_id, customerId: row.id, fields, since: row.updated_at };
+  return { status: 'drift', drift };
+}
+
+async function linkedTo({ db, connection }: Look, stripeCustomerId: string): Promise<CustomerRow[]> {
+  return await db
+    .selectFrom('tollgate.customers')
+    .selectAll()
+    .where('connection_id', '=', connection.id)
+    .where('stripe_customer_id', '=', stripeCustomerId)
+    .orderBy('id')
+    .execute();
+}
+
+async function customerById({ db }: Look, id: string): Promise<CustomerRow | undefined> {
+  return await db.selectFrom('tollgate.customers').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** @returns null when Stripe has it no more */
+async function retrieve({ connection }: Look, id: string): Promise<CustomerShape | null> {
+  try {
+    const customer = parseShape(CustomerShape, await connection.client.customers.retrieve(id), 'customer');
+    return customer.deleted === true ? null : customer;
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}

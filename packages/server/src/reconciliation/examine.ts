@@ -1,0 +1,66 @@
+import type { Kind, Look, Verdict } from './kind.ts';
+import type { Counts } from './progress.ts';
+import { type SettleDeps, settleDrift } from './settle-drift.ts';
+import type { RunRow } from './start-run.ts';
+import { unreadable } from './unreadable.ts';
+
+/** Objects looked at side by side: enough to be paced by Stripe's limit and not by its latency. */
+const SIDE_BY_SIDE = 4;
+
+/**
+ * Compares the objects of one page, and settles what differs.
+ * @param items - as Stripe's list shows them, or as the ids of what is stored
+ * @returns what was counted
+ */
+export async function examinePage<T extends { id: string }>(
+  deps: SettleDeps,
+  look: Look,
+  run: RunRow,
+  kind: Kind<T>,
+  items: readonly (T | string)[],
+  signal: AbortSignal,
+): Promise<Partial<Counts>> {
+  const counted = { in_sync: 0, ignored: 0, parked: 0 };
+  const waiting = [...items];
+  const work = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
+      signal.throwIfAborted();
+      const verdict = await examine(deps, look, run, kind, item);
+      if (verdict === 'in_sync' || verdict === 'ignored' || verdict === 'parked') counted[verdict] += 1;
+    }
+  };
+  // All of them end before an error goes up, so that nothing of this page is still under way afterwards.
+  const ended = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, work));
+  const failed = ended.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return counted;
+}
+
+async function examine<T extends { id: string }>(
+  deps: SettleDeps,
+  look: Look,
+  run: RunRow,
+  kind: Kind<T>,
+  item: T | string,
+): Promise<Verdict['status']> {
+  const id = typeof item === 'string' ? item : kind.storedId(item);
+  if (id === null) return 'ignored';
+  let verdict = await readable(() => (typeof item === 'string' ? kind.compareOne(look, id) : kind.compare(look, item)));
+  if (verdict.status === 'drift' && typeof item !== 'string' && verdict.drift.kind !== 'unreadable') {
+    // The list may be older than what a webhook has brought meanwhile: only a fresh look can tell.
+    verdict = await readable(() => kind.compareOne(look, id));
+  }
+  if (verdict.status === 'drift') await settleDrift(deps, look, run, { kind, id, drift: verdict.drift });
+  return verdict.status;
+}
+
+/** An object that cannot be understood is a drift of its own, and no reason to stop. */
+async function readable(compare: () => Promise<Verdict>): Promise<Verdict> {
+  try {
+    return await compare();
+  } catch (error) {
+    const detail = unreadable(error);
+    const drift = { kind: 'unreadable', projectId: null, customerId: null, fields: [], since: null, detail } as const;
+    return { status: 'drift', drift };
+  }
+}

@@ -1,0 +1,82 @@
+import { attribute } from '../mirror/attribute.ts';
+import { type FetchedPurchase, fetchPayment, fetchPurchase, purchaseOfPayment } from '../mirror/fetch-purchase.ts';
+import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
+import { purchaseHints } from '../mirror/sync-payment.ts';
+import { canonicalJson } from '../platform/http/canonical-json.ts';
+import type { Stripe } from '../stripe/types.ts';
+import { fieldChanges } from './field-changes.ts';
+import type { Kind, Look, Verdict } from './kind.ts';
+import { customerFilter } from './scope-filter.ts';
+import { storedFact, unmetFacts } from './stored-facts.ts';
+import { outOfScope, ownerOf } from './verdicts.ts';
+
+/**
+ * One-off purchases, found through their checkout sessions and stored under their payment intent, or under the session
+ * when nothing had to be paid. Refunds and disputes are fetched with each, so that old ones are compared too.
+ */
+export const purchases: Kind<Stripe.Checkout.Session> = {
+  name: 'purchase',
+  refOf: (id) => (id.startsWith('cs_') ? { type: 'checkout_session', id } : { type: 'payment', id }),
+  unmet: (look, page) => unmetFacts(look, 'purchase', page),
+
+  storedId({ id, mode, status, payment_intent: intent }) {
+    if (mode !== 'payment') return null;
+    if (intent !== null) return typeof intent === 'string' ? intent : intent.id;
+    // A page that is open, or was left: nothing has been bought.
+    return status === 'complete' ? id : null;
+  },
+
+  async list(look, { limit, startingAfter }) {
+    const customer = await customerFilter(look);
+    if (customer === 'nobody') return { data: [], has_more: false };
+    return await look.connection.client.checkout.sessions.list({
+      ...customer,
+      limit,
+      ...(startingAfter === undefined ? {} : { starting_after: startingAfter }),
+    });
+  },
+
+  async compare(look, listed) {
+    const fetched = await look.ask('purchase', () => fetchPurchase(look.connection, { sessionId: listed.id }));
+    return fetched === null ? { status: 'ignored' } : await compareFetched(look, fetched);
+  },
+
+  async compareOne(look, id) {
+    const fetched = await look.ask('purchase', () => fetchById(look, id));
+    if (fetched !== null) return await compareFetched(look, fetched);
+    const stored = await storedFact(look, 'purchase', id);
+    if (stored === undefined) return { status: 'ignored' };
+    if (stored.fact.status === 'failed') return { status: 'in_sync' };
+    const { projectId, customerId, recordedAt: since } = stored;
+    const fields = [{ field: 'status', before: stored.fact.status, after: 'failed' }];
+    return { status: 'drift', drift: { kind: 'missing_in_stripe', projectId, customerId, fields, since } };
+  },
+};
+
+async function fetchById({ connection }: Look, id: string): Promise<FetchedPurchase | null> {
+  if (id.startsWith('cs_')) return await fetchPurchase(connection, { sessionId: id });
+  const payment = await fetchPayment(connection, id);
+  return payment === null ? null : await purchaseOfPayment(connection, payment);
+}
+
+async function compareFetched(look: Look, fetched: FetchedPurchase): Promise<Verdict> {
+  const stored = await storedFact(look, 'purchase', purchaseId(fetched));
+  if (stored === undefined && !isPurchase(fetched)) return { status: 'ignored' };
+  const found = await attribute(look.db, look.connection, purchaseHints(fetched));
+  if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
+  if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
+  const fact = purchaseFact(fetched);
+  if (stored === undefined) {
+    const drift = {
+      kind: 'missing_locally',
+      ...ownerOf(found),
+      fields: fieldChanges(null, fact),
+      since: null,
+    } as const;
+    return { status: 'drift', drift };
+  }
+  if (canonicalJson(stored.fact) === canonicalJson(fact)) return { status: 'in_sync' };
+  const { projectId, customerId, recordedAt: since } = stored;
+  const fields = fieldChanges(stored.fact, fact);
+  return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+}

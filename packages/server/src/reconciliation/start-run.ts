@@ -1,0 +1,89 @@
+import type { Selectable } from 'kysely';
+import type { AuditContext } from '../audit/context.ts';
+import { recordAudit } from '../audit/record.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { Database, Queryable } from '../platform/database.ts';
+import { TollgateError } from '../platform/errors.ts';
+import { newId } from '../platform/ids.ts';
+import { enqueue } from '../platform/jobs.ts';
+import type { Schema } from '../schema.ts';
+import type { Scope } from './scope.ts';
+
+export type RunRow = Selectable<Schema['tollgate.reconciliation_runs']>;
+
+/** Failures in a row after which a run is given up: with growing delays that is some three hours. */
+const MAX_ATTEMPTS = 10;
+
+export interface StartRunInput {
+  scope: Scope;
+  /** Only says what it would do. */
+  dryRun: boolean;
+  trigger: RunRow['trigger'];
+}
+
+/**
+ * Records a run and its job, with an entry in the audit trail.
+ * @returns the run, `queued`
+ * @throws TollgateError `reconciliation_running` (with `run_id`) while one of the same scope has not ended
+ */
+export async function startRun(
+  { db, clock }: { db: Database; clock: Clock },
+  { scope, dryRun, trigger }: StartRunInput,
+  context: AuditContext,
+): Promise<RunRow> {
+  const now = clock.now();
+  return await db.transaction().execute(async (tx) => {
+    const run = await tx
+      .insertInto('tollgate.reconciliation_runs')
+      .values({
+        id: newId('run'),
+        project_id: scope.projectId,
+        customer_id: scope.customerId,
+        dry_run: dryRun,
+        status: 'queued',
+        trigger,
+        counts: '{}',
+        created_at: new Date(now),
+      })
+      // Of two that start together, the index lets one through and the other waits to see it.
+      .onConflict((conflict) => conflict.doNothing())
+      .returningAll()
+      .executeTakeFirst();
+    if (run === undefined) throw await alreadyRunning(tx, scope);
+    await enqueueRun(tx, run.id);
+    await recordAudit(
+      tx,
+      {
+        ...context,
+        action: 'reconciliation.started',
+        projectId: scope.projectId,
+        customerId: scope.customerId,
+        detail: { run: run.id, dry_run: dryRun, trigger },
+      },
+      now,
+    );
+    return run;
+  });
+}
+
+/** Adds the job that works on a run; when one waits already, that one stays. */
+export async function enqueueRun(tx: Queryable, runId: string): Promise<void> {
+  const options = { jobKey: `reconcile:${runId}`, maxAttempts: MAX_ATTEMPTS, priority: 10 };
+  await enqueue(tx, 'reconcile', { runId }, options);
+}
+
+async function alreadyRunning(tx: Queryable, scope: Scope): Promise<TollgateError> {
+  const running = await tx
+    .selectFrom('tollgate.reconciliation_runs')
+    .select('id')
+    .where('status', 'in', ['queued', 'running'])
+    .where('project_id', scope.projectId === null ? 'is' : '=', scope.projectId)
+    .where('customer_id', scope.customerId === null ? 'is' : '=', scope.customerId)
+    .executeTakeFirst();
+  return new TollgateError(
+    'reconciliation_running',
+    'A reconciliation of the same scope has not ended yet. Wait for it: GET /api/v1/admin/reconciliations/{id}.',
+    [],
+    running === undefined ? {} : { run_id: running.id },
+  );
+}

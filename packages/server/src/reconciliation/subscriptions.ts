@@ -1,0 +1,89 @@
+import { attribute } from '../mirror/attribute.ts';
+import {
+  completeSubscription,
+  type FetchedSubscription,
+  fetchSubscription,
+  SUBSCRIPTION_EXPANSIONS,
+} from '../mirror/fetch-subscription.ts';
+import { endedFact, hasEnded, subscriptionFact } from '../mirror/subscription-fact.ts';
+import { completeHints } from '../mirror/sync-subscription.ts';
+import { canonicalJson } from '../platform/http/canonical-json.ts';
+import type { Stripe } from '../stripe/types.ts';
+import { fieldChanges } from './field-changes.ts';
+import type { Kind, Look, Verdict } from './kind.ts';
+import { customerFilter } from './scope-filter.ts';
+import { storedFact, unmetFacts } from './stored-facts.ts';
+import { outOfScope, ownerOf } from './verdicts.ts';
+
+/** Every subscription that there is or was, with its fact as the mirror would make it. */
+export const subscriptions: Kind<Stripe.Subscription> = {
+  name: 'subscription',
+  refOf: (id) => ({ type: 'subscription', id }),
+  storedId: ({ id }) => id,
+  unmet: (look, page) => unmetFacts(look, 'subscription', page),
+
+  async list(look, { limit, startingAfter }) {
+    const customer = await customerFilter(look);
+    if (customer === 'nobody') return { data: [], has_more: false };
+    return await look.connection.client.subscriptions.list({
+      ...customer,
+      status: 'all',
+      limit,
+      expand: SUBSCRIPTION_EXPANSIONS.map((path) => `data.${path}`),
+      ...(startingAfter === undefined ? {} : { starting_after: startingAfter }),
+    });
+  },
+
+  async compare(look, listed) {
+    const complete = () => completeSubscription(look.connection, listed);
+    return await compareFetched(look, isWhole(listed) ? await complete() : await look.ask('subscription', complete));
+  },
+
+  async compareOne(look, id) {
+    const fetched = await look.ask('subscription', () => fetchSubscription(look.connection, id));
+    if (fetched !== null) return await compareFetched(look, fetched);
+    const stored = await storedFact(look, 'subscription', id);
+    if (stored === undefined) return { status: 'ignored' };
+    if (hasEnded(stored.fact.status)) return { status: 'in_sync' };
+    const { projectId, customerId, recordedAt: since } = stored;
+    // When it ended is not known; what is told is that it is over.
+    const fields = [{ field: 'status', before: stored.fact.status, after: endedFact(stored.fact, 0).status }];
+    return { status: 'drift', drift: { kind: 'missing_in_stripe', projectId, customerId, fields, since } };
+  },
+};
+
+async function compareFetched(look: Look, fetched: FetchedSubscription): Promise<Verdict> {
+  const hints = await completeHints(look, look.connection, fetched, null);
+  const found = await attribute(look.db, look.connection, hints);
+  if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
+  if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
+  const fact = subscriptionFact(fetched);
+  const stored = await storedFact(look, 'subscription', fact.id);
+  if (stored === undefined) {
+    const drift = {
+      kind: 'missing_locally',
+      ...ownerOf(found),
+      fields: fieldChanges(null, fact),
+      since: null,
+    } as const;
+    return { status: 'drift', drift };
+  }
+  // What has ended never begins again, and with a deleted customer everything has ended.
+  const over = hasEnded(stored.fact.status);
+  if (over && (fact.status !== stored.fact.status || fetched.customer.deleted === true)) return { status: 'in_sync' };
+  const { projectId, customerId, recordedAt: since } = stored;
+  const now = fetched.customer.deleted === true ? endedFact(fact, 0) : fact;
+  if (canonicalJson(stored.fact) === canonicalJson(now)) return { status: 'in_sync' };
+  const fields = fieldChanges(stored.fact, now);
+  return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+}
+
+/** Whether the list shows all that the fact is made of, so that completing it costs no call. */
+function isWhole({ status, items, customer }: Stripe.Subscription): boolean {
+  return (
+    (status === 'active' || status === 'trialing' || status === 'canceled') &&
+    typeof customer !== 'string' &&
+    !items.has_more &&
+    items.data.every(({ price, discounts }) => price.billing_scheme === 'per_unit' && discounts.length === 0)
+  );
+}

@@ -1,0 +1,85 @@
+import type { Stripe } from '../stripe/types.ts';
+import type { Look } from './kind.ts';
+
+const PAGE = 100;
+/** 20,000 events: enough for 30 days of most accounts, and some 10 s of calls. */
+const MOST_PAGES = 200;
+/** What can change anything that is stored. */
+const RELEVANT = /^(customer|checkout|invoice|charge|payment_intent|product|price|refund)\./;
+
+export interface UndeliveredSearch {
+  /** Whether Stripe has an event about the object that never came here. */
+  about(objectId: string): boolean;
+  /** False when there were too many events to look through. */
+  complete: boolean;
+}
+
+/** Looks through Stripe's events of the last 30 days for those that the inbox lacks: once a run, and only if needed. */
+export class UndeliveredEvents {
+  readonly #searches = new Map<string, Promise<UndeliveredSearch>>();
+
+  search(look: Look): Promise<UndeliveredSearch> {
+    const known = this.#searches.get(look.connection.id);
+    if (known !== undefined) return known;
+    const started = search(look);
+    this.#searches.set(look.connection.id, started);
+    // One that failed is tried again by whoever asks next.
+    started.catch(() => this.#searches.delete(look.connection.id));
+    return started;
+  }
+}
+
+/** Keeps nothing but the ids that undelivered events name. */
+async function search(look: Look): Promise<UndeliveredSearch> {
+  const { client, id: connectionId } = look.connection;
+  const named = new Set<string>();
+  const about = (objectId: string) => named.has(objectId);
+  let startingAfter: string | undefined;
+  for (let pages = 0; pages < MOST_PAGES; pages++) {
+    const page = await look.ask('event', () =>
+      client.events.list({ limit: PAGE, ...(startingAfter === undefined ? {} : { starting_after: startingAfter }) }),
+    );
+    const relevant = page.data.filter(({ type }) => RELEVANT.test(type));
+    const missing = await missingFrom(look, connectionId, relevant);
+    for (const event of missing) collectIds(event.data.object, named);
+    startingAfter = page.data.at(-1)?.id;
+    if (!page.has_more || startingAfter === undefined) return { about, complete: true };
+  }
+  return { about, complete: false };
+}
+
+async function missingFrom({ db }: Look, connectionId: string, events: readonly Stripe.Event[]) {
+  if (events.length === 0) return [];
+  const rows = await db
+    .selectFrom('tollgate.events')
+    .select('id')
+    .where('connection_id', '=', connectionId)
+    .where(
+      'id',
+      'in',
+      events.map(({ id }) => id),
+    )
+    .execute();
+  const delivered = new Set(rows.map(({ id }) => id));
+  return events.filter(({ id }) => !delivered.has(id));
+}
+
+const MEMBERS = [
+  'id',
+  'subscription',
+  'payment_intent',
+  'invoice',
+  'charge',
+  'product',
+  'subscription_details',
+  'parent',
+];
+
+/** The ids of the object itself and of what it belongs to; its customer is left out, who has many things. */
+function collectIds(object: object, into: Set<string>): void {
+  for (const [name, value] of Object.entries(object)) {
+    if (!MEMBERS.includes(name)) continue;
+    if (typeof value === 'string') into.add(value);
+    else if (typeof value === 'object' && value !== null) collectIds(value, into);
+  }
+}

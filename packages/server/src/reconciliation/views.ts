@@ -1,0 +1,154 @@
+/** Runs and drifts as the API shows them. */
+import { type Static, Type } from 'typebox';
+import { Closed, Nullable, named, OneOf, Timestamp } from '../platform/http/schemas.ts';
+import type { DriftRow, RunWithDrifts } from './find-runs.ts';
+import { countsOf, placeOf } from './progress.ts';
+import { stepName, stepsOf } from './steps.ts';
+
+const STATUSES = ['queued', 'running', 'completed', 'failed'] as const;
+const KINDS = ['missing_locally', 'missing_in_stripe', 'different', 'unreadable'] as const;
+const CAUSES = [
+  'event_not_delivered',
+  'event_pending',
+  'event_failed',
+  'event_parked',
+  'event_processed',
+  'no_event',
+  'unknown',
+] as const;
+const ACTIONS = ['repairing', 'repaired', 'resolved', 'would_repair', 'failed'] as const;
+const OBJECTS = ['product', 'price', 'customer', 'subscription', 'purchase'] as const;
+
+/** The answer to starting a run. */
+export const StartedRunView = named(
+  'StartedReconciliation',
+  Closed({ object: Type.Literal('reconciliation_run'), id: Type.String(), status: OneOf(STATUSES) }),
+);
+
+const RUN = {
+  object: Type.Literal('reconciliation_run'),
+  id: Type.String(),
+  status: OneOf(STATUSES, { description: '`completed` only when every step was gone through.' }),
+  project_id: Nullable(Type.String({ description: 'Null: every project.' })),
+  customer_id: Nullable(Type.String({ description: 'Null: every customer.' })),
+  dry_run: Type.Boolean(),
+  trigger: OneOf(['manual', 'schedule']),
+  progress: Closed({
+    step: Nullable(Type.String({ description: '`default/listed/subscription`; null before the first page.' })),
+    steps_done: Type.Integer(),
+    steps_total: Type.Integer(),
+  }),
+  counts: Closed({
+    listed: Type.Integer({ description: "Objects in Stripe's lists." }),
+    asked: Type.Integer({ description: 'Stored objects that were in no list, asked for one by one.' }),
+    in_sync: Type.Integer(),
+    ignored: Type.Integer({ description: 'Not of this installation, or nothing that is kept.' }),
+    parked: Type.Integer({ description: 'Perhaps of this installation; nobody can say whose.' }),
+    drifts: Type.Integer(),
+    repaired: Type.Integer(),
+    resolved: Type.Integer({ description: 'Repaired by somebody else meanwhile, by a late webhook say.' }),
+    would_repair: Type.Integer({ description: 'Of a dry run.' }),
+    failed: Type.Integer({ description: 'Still different; the drift says why.' }),
+  }),
+  error: Nullable(Type.String()),
+  created_at: Timestamp,
+  started_at: Nullable(Timestamp),
+  heartbeat_at: Nullable(Timestamp),
+  finished_at: Nullable(Timestamp),
+};
+
+export const RunView = named('ReconciliationRun', Closed(RUN));
+
+export const DriftView = named(
+  'Drift',
+  Closed({
+    object: Type.Literal('drift'),
+    id: Type.String(),
+    kind: OneOf(KINDS),
+    object_type: OneOf(OBJECTS),
+    object_id: Type.String({ description: "Stripe's id." }),
+    project_id: Nullable(Type.String()),
+    customer_id: Nullable(Type.String({ description: "The app's own id; null where there is none (yet)." })),
+    fields: Type.Array(
+      Closed({
+        field: Type.String({ description: '`items.0.current_period_end`' }),
+        before: Type.Unknown({ description: 'What Tollgate had.' }),
+        after: Type.Unknown({ description: 'What Stripe has.' }),
+      }),
+    ),
+    cause: OneOf(CAUSES, {
+      description:
+        'Why, as far as it can be told. `event_not_delivered`: Stripe has an event about it that never came. `event_failed`, `event_parked`, `event_pending`: it came, and what became of it. `event_processed`: all were processed. `no_event`: nobody knows of one. `unknown`: too many to look through.',
+    }),
+    action: OneOf(ACTIONS),
+    detail: Nullable(Type.String({ description: 'Why it could not be repaired.' })),
+    detected_at: Timestamp,
+  }),
+);
+
+export const RunWithDriftsView = named(
+  'ReconciliationRunWithDrifts',
+  Closed({
+    ...RUN,
+    drifts: Type.Array(DriftView, { description: 'In the order in which they were found.' }),
+    drifts_has_more: Type.Boolean(),
+    drifts_next_cursor: Nullable(Type.String()),
+  }),
+);
+
+export function runView(run: RunWithDrifts, connectionIds: readonly string[]): Static<typeof RunView> {
+  return {
+    object: 'reconciliation_run',
+    id: run.id,
+    status: run.status,
+    project_id: run.project_id,
+    customer_id: run.external_id,
+    dry_run: run.dry_run,
+    trigger: run.trigger,
+    progress: progressOf(run, connectionIds),
+    counts: {
+      ...countsOf(run),
+      drifts: Object.values(run.actions).reduce((sum, count) => sum + count, 0),
+      repaired: run.actions.repaired ?? 0,
+      resolved: run.actions.resolved ?? 0,
+      would_repair: run.actions.would_repair ?? 0,
+      failed: run.actions.failed ?? 0,
+    },
+    error: run.error,
+    created_at: run.created_at.toISOString(),
+    started_at: run.started_at?.toISOString() ?? null,
+    heartbeat_at: run.heartbeat_at?.toISOString() ?? null,
+    finished_at: run.finished_at?.toISOString() ?? null,
+  };
+}
+
+/** @param connectionIds - those that a run of everything goes through; of a project it is its own one */
+function progressOf(run: RunWithDrifts, connectionIds: readonly string[]): Static<typeof RunView>['progress'] {
+  const place = placeOf(run);
+  const own = place?.step.split('/')[0];
+  const ids = run.project_id === null ? connectionIds : [own ?? connectionIds[0] ?? 'default'];
+  const steps = stepsOf({ projectId: run.project_id, customerId: run.customer_id }, ids).map(stepName);
+  const at = place === null ? 0 : Math.max(0, steps.indexOf(place.step));
+  return {
+    step: place?.step ?? null,
+    steps_done: run.status === 'completed' ? steps.length : at,
+    steps_total: steps.length,
+  };
+}
+
+export function driftView(drift: DriftRow): Static<typeof DriftView> {
+  return {
+    object: 'drift',
+    id: drift.id,
+    kind: drift.kind as Static<typeof DriftView>['kind'],
+    object_type: drift.object_type as Static<typeof DriftView>['object_type'],
+    object_id: drift.object_id,
+    project_id: drift.project_id,
+    customer_id: drift.external_id,
+    fields: drift.fields as Static<typeof DriftView>['fields'],
+    cause: drift.cause as Static<typeof DriftView>['cause'],
+    action: drift.action as Static<typeof DriftView>['action'],
+    detail: drift.detail,
+    detected_at: drift.detected_at.toISOString(),
+  };
+}
