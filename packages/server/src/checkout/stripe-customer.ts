@@ -65,7 +65,7 @@ async function createInStripe({ client, installation }: StripeConnection, custom
       {
         idempotencyKey: `tollgate:customer:${installation}:${projectId}:${customerId}:${generation}`,
         // While another process's call with the same key runs, Stripe answers 409.
-        maxNetworkRetries: 5,
+        maxNetworkRetries: 2,
       },
     ),
   );
