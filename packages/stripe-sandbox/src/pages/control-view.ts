@@ -38,7 +38,7 @@ function clockSection(world: World, nextChange: number | null): Html {
   const days = Math.round(ahead / 86_400);
   return html`<section class="card stack" aria-labelledby="clock">
 <h2 id="clock">Clock</h2>
-<p><span class="price num">${moment(world.clock.now())}</span> <span class="soft">UTC${ahead > 0 ? ` · ${days > 0 ? count(days, 'day') : count(Math.round(ahead / 60), 'minute')} ahead` : ''}</span></p>
+<p><span class="clock">${moment(world.clock.now())}</span> <span class="soft">UTC${ahead > 0 ? ` · ${days > 0 ? count(days, 'day') : count(Math.round(ahead / 60), 'minute')} ahead` : ''}</span></p>
 <p class="soft">${nextChange === null ? 'Nothing is due to happen by itself.' : `Something is due at ${moment(nextChange)}.`} What falls due on the way happens in order: trials end, renewals are paid or fail, cancellations take effect.</p>
 <div class="actions">${button('advance', '+1 day', { by: 'day' })}${button('advance', '+1 month', { by: 'month' })}${nextChange === null ? null : button('advance', 'To the next change', { by: 'next' })}</div>
 </section>`;

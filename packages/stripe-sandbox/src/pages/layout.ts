@@ -12,7 +12,7 @@ export function layout(title: string, content: Part): Html {
 <style>${new Html(STYLE)}</style>
 </head>
 <body>
-<p class="ribbon"><strong>Sandbox.</strong> No real money moves, and no real card works here.</p>
+<p class="ribbon"><strong>Sandbox.</strong> No real money moves here.</p>
 ${content}
 </body>
 </html>`;

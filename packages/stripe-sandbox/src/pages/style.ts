@@ -65,20 +65,24 @@ th:last-child,td:last-child{padding-right:0}
 .price{font-size:2.375rem;line-height:1.15;letter-spacing:-.03em;font-weight:650}
 .total{border-top:1px solid var(--line);padding-top:1rem;margin-top:1.25rem;font-weight:620}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.9rem}
+.chooser{padding-top:1.1rem}
 .cards{display:grid;grid-template-columns:1fr;gap:.45rem}
 .cards button{justify-content:space-between;gap:1rem;font-weight:450;font-size:.9rem;text-align:left;width:100%}
 .cards button[aria-pressed=true]{border-color:var(--accent);background:var(--accent-wash)}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.75rem}
+.grid{display:grid;grid-template-columns:repeat(4,1fr);gap:.75rem}
 .stat{background:var(--card);border:1px solid var(--line);border-radius:var(--radius);padding:.85rem 1rem}
 .stat b{display:block;font-size:1.5rem;line-height:1.2;font-weight:620;font-variant-numeric:tabular-nums}
 details>summary{cursor:pointer;color:var(--accent);font-size:.9375rem}
 details[open]>summary{margin-bottom:.9rem}
 .choice{display:flex;gap:.7rem;align-items:flex-start;font-weight:450;font-size:.9375rem;margin:0;padding:.7rem 0;border-top:1px solid var(--line)}
 .choice:first-of-type{border-top:0}
-.fields{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.9rem;align-items:end}
+label .soft{font-weight:400}
+.fields{display:grid;grid-template-columns:repeat(auto-fill,minmax(14rem,1fr));gap:1rem;align-items:end}
+.clock{font-size:1.75rem;line-height:1.2;letter-spacing:-.02em;font-weight:640;font-variant-numeric:tabular-nums}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--card);padding:.5rem 1rem}
 .vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:52rem){.pay{display:block;min-height:0}.pay>div{padding:2rem 1.25rem 2.25rem}.pay .inner{margin:0 auto}
-.wrap{padding:1.75rem 1.1rem 4rem}.card{padding:1.15rem}.scroll{margin:0 -1.15rem;padding:0 1.15rem}.price{font-size:2rem}}
+.wrap{padding:1.75rem 1.1rem 4rem}.card{padding:1.15rem}.scroll{margin:0 -1.15rem;padding:0 1.15rem}.price{font-size:2rem}.clock{font-size:1.4rem}
+.grid{grid-template-columns:repeat(2,1fr)}.fields{grid-template-columns:1fr}}
 @media (prefers-reduced-motion:no-preference){button,.button,input,select{transition:border-color .12s,background-color .12s,filter .12s}}
 `;

@@ -60,7 +60,7 @@ ${field('cvc', 'Security code', cvc, errors.cvc, { autocomplete: 'cc-csc', place
  */
 export function cardChooser(chosen: string): Html {
   const digits = chosen.replace(/\D/g, '');
-  return html`<div role="group" aria-labelledby="test-cards" class="stack-s">
+  return html`<div role="group" aria-labelledby="test-cards" class="chooser stack-s">
 <h2 class="small" id="test-cards">Test cards</h2>
 <p class="small soft">Choose one to fill it in.</p>
 <div class="cards">${TEST_CARDS.map(
