@@ -44,7 +44,10 @@ export async function receiveEvent(
       .returning('id')
       .executeTakeFirst();
     if (stored === undefined) return false;
-    if (!over) await requestSync(tx, connection.id, todo.ref);
+    if (!over) {
+      const cause = { type: 'event', id: event.id } as const;
+      await requestSync(tx, { connectionId: connection.id, ref: todo.ref, cause });
+    }
     return true;
   });
 }

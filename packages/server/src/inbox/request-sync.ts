@@ -1,21 +1,24 @@
+import type { Cause } from '../facts/cause.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Queryable } from '../platform/database.ts';
 import { enqueue, type JobOptions } from '../platform/jobs.ts';
 
+/** What a `sync_object` job is told. */
+export interface SyncJob {
+  connectionId: string;
+  ref: ObjectRef;
+  /** Who asked; an event that waits for the object says so itself. */
+  cause?: Cause;
+}
+
 /**
- * Asks for an object to be synced on behalf of its events. A job that waits already is enough for all of them. One that
- * is under way is not: it may have fetched before the event came, so another follows it.
+ * Asks for an object to be synced. One job that waits is enough for everybody who asks. One that is under way is not: it
+ * may have fetched before they had reason to ask, so another follows it.
  */
 export async function requestSync(
   tx: Queryable,
-  connectionId: string,
-  ref: ObjectRef,
+  job: SyncJob,
   options: Pick<JobOptions, 'runAt' | 'jobKeyMode' | 'priority'> = {},
 ): Promise<void> {
-  await enqueue(
-    tx,
-    'sync_object',
-    { connectionId, ref, onlyForEvents: true },
-    { jobKey: `sync:${connectionId}:${ref.id}`, ...options },
-  );
+  await enqueue(tx, 'sync_object', job, { jobKey: `sync:${job.connectionId}:${job.ref.id}`, ...options });
 }

@@ -8,7 +8,6 @@ import { keepJobLocksAlive } from './job-locks.ts';
 import type { Log } from './log.ts';
 
 export type TaskName =
-  | 'process_event'
   | 'sync_object'
   | 'recompute_customers'
   | 'wake_parked'

@@ -30,7 +30,6 @@ async function work(tasks: Partial<Record<TaskName, Task>>, options: Partial<Par
   const jobs = await startJobs({
     pool: database.pool,
     tasks: {
-      process_event: idle,
       sync_object: idle,
       recompute_customers: idle,
       wake_parked: idle,
@@ -180,11 +179,11 @@ describe('several workers', () => {
     const task: Task = async (payload) => {
       done.push((payload as { n: number }).n);
     };
-    await work({ process_event: task });
-    await work({ process_event: task });
+    await work({ sync_object: task });
+    await work({ sync_object: task });
     await database.db.transaction().execute(async (tx) => {
       for (let n = 0; n < 60; n++) {
-        await enqueue(tx, 'process_event', { n });
+        await enqueue(tx, 'sync_object', { n });
       }
     });
     await until(async () => (await queued()) === 0);
@@ -200,9 +199,9 @@ describe('several workers', () => {
       const log = createLog('silent');
       const hang = () => { process.stdout.write('working'); return new Promise(() => {}); };
       const { pool } = connectDatabase({ connectionString: ${JSON.stringify(database.url)} }, { log });
-      const names = ['process_event','sync_object','recompute_customers','wake_parked','reconcile','schedule_reconcile','housekeeping'];
+      const names = ['sync_object','recompute_customers','wake_parked','reconcile','schedule_reconcile','housekeeping'];
       await startJobs({ pool, tasks: Object.fromEntries(names.map((name) => [name, hang])), cron: [], concurrency: 2, log, pollMs: 200 });`;
-    await enqueue(database.db, 'process_event', { id: 'evt_1' }, { queueName: 'one' });
+    await enqueue(database.db, 'sync_object', { id: 'evt_1' }, { queueName: 'one' });
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -212,7 +211,7 @@ describe('several workers', () => {
     await once(child.stdout, 'data');
     const done: unknown[] = [];
     await work({
-      process_event: async (payload) => {
+      sync_object: async (payload) => {
         done.push(payload);
       },
     });

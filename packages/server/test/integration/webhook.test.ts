@@ -102,7 +102,11 @@ describe('an event', () => {
     expect(await jobs('sub_stored')).toEqual([
       {
         key: 'sync:default:sub_stored',
-        payload: { connectionId: 'default', ref: { type: 'subscription', id: 'sub_stored' }, onlyForEvents: true },
+        payload: {
+          connectionId: 'default',
+          ref: { type: 'subscription', id: 'sub_stored' },
+          cause: { type: 'event', id: event.id },
+        },
       },
     ]);
   });

@@ -1,0 +1,79 @@
+import type { ObjectType } from '../mirror/types.ts';
+import type { Task } from '../platform/jobs.ts';
+import type { SyncDeps } from './deps.ts';
+import { failureOf } from './failure.ts';
+import { createQuietPeriods } from './quiet-periods.ts';
+import { requestSync, type SyncJob } from './request-sync.ts';
+import { DEFAULT_RETRY } from './retry.ts';
+import { settleDead, settleFailed, settleSynced } from './settle-events.ts';
+import { waitingEvents } from './waiting-events.ts';
+
+/** What waited together does not start together. */
+const SPREAD_MS = 1_000;
+
+/**
+ * The `sync_object` task: brings one object up to date, and writes down what became of the events that were waiting for
+ * it when it began. Failures are written down with them, and it asks for its own next attempt; only what cannot be
+ * written down, because the database is away, is left to the job's own retries.
+ */
+export function syncObjectTask(deps: SyncDeps): Task {
+  const { db, clock, log, retry = DEFAULT_RETRY } = deps;
+  const quiet = createQuietPeriods();
+
+  return async (payload) => {
+    const job = jobIn(payload);
+    const { connectionId, ref } = job;
+    const quietMs = quiet.leftMs(connectionId);
+    if (quietMs > 0) {
+      await requestSync(db, job, { runAt: inReal(quietMs + SPREAD_MS * Math.random()) });
+      return;
+    }
+    const events = await waitingEvents(db, connectionId, ref.id);
+    const event = events[0];
+    const cause = event ? ({ type: 'event', id: event.id } as const) : job.cause;
+    try {
+      const result = await deps.syncObject({ connectionId, ref, cause: cause ?? { type: 'catalog', id: ref.id } });
+      await settleSynced(db, { job, events, now: clock.now(), result });
+    } catch (error) {
+      const failure = failureOf(error);
+      if (failure.kind === 'database') throw error;
+      const settlement = { job, events, now: clock.now(), reason: failure.reason };
+      if (failure.kind === 'for_good') {
+        log.error({ err: error, connection: connectionId, ref, events: events.length }, 'Could not sync an object');
+        await settleDead(db, settlement);
+        return;
+      }
+      const { retryAfterMs } = failure;
+      if (retryAfterMs !== undefined) quiet.begin(connectionId, retryAfterMs);
+      const nextMs = await settleFailed(db, { ...settlement, retry, retryAfterMs });
+      log.warn(
+        { err: error, connection: connectionId, ref, events: events.length, nextMs },
+        'Could not sync an object now',
+      );
+      // Nobody's event keeps it alive: the job has to.
+      if (events.length === 0) throw error;
+    }
+  };
+}
+
+/** Jobs run by the database's clock, which is real time; the service's own may be simulated. */
+function inReal(ms: number): Date {
+  return new Date(Date.now() + ms);
+}
+
+const OBJECT_TYPES: Readonly<Record<ObjectType, true>> = {
+  subscription: true,
+  payment: true,
+  checkout_session: true,
+  customer: true,
+  product: true,
+  price: true,
+};
+
+function jobIn(payload: unknown): SyncJob {
+  const { connectionId, ref, cause } = payload as Partial<SyncJob>;
+  if (typeof connectionId !== 'string' || typeof ref?.id !== 'string' || !Object.hasOwn(OBJECT_TYPES, ref.type)) {
+    throw new Error(`A sync_object job does not say what to sync: ${JSON.stringify(payload)}`);
+  }
+  return { connectionId, ref, ...(cause === undefined ? {} : { cause }) };
+}

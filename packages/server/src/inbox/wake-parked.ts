@@ -1,0 +1,74 @@
+import { sql } from 'kysely';
+import type { ObjectRef } from '../mirror/types.ts';
+import type { Database } from '../platform/database.ts';
+import type { CronEntry, Task } from '../platform/jobs.ts';
+import { requestSync } from './request-sync.ts';
+import { WAITING } from './statuses.ts';
+
+/** How often events are looked for whose time has come and that nobody looks after. */
+export const WAKE_SCHEDULE: CronEntry = { task: 'wake_parked', schedule: '*/5 * * * *' };
+
+/** So long after its time an event counts as forgotten by its job. */
+const FORGOTTEN_AFTER = '2 minutes';
+const MOST_AT_ONCE = 1_000;
+/** What waits for long waits a little longer when there is other work. */
+const LOW_PRIORITY = 10;
+
+/**
+ * The `wake_parked` task. With `{connectionId, objectId}`: that object became known, so events that name it are looked at
+ * again. Without: events that are overdue, which is how parked ones get their slow retry, and how an event is found
+ * whose job somebody removed.
+ */
+export function wakeParkedTask({ db }: { db: Database }): Task {
+  return async (payload) => {
+    const { connectionId, objectId } = payload as { connectionId?: unknown; objectId?: unknown };
+    if (typeof connectionId === 'string' && typeof objectId === 'string') {
+      await wakeNaming(db, connectionId, objectId);
+    } else {
+      await wakeOverdue(db);
+    }
+  };
+}
+
+/** Those under way are woken too: they may have been found to be nobody's a moment too early. */
+async function wakeNaming(db: Database, connectionId: string, objectId: string): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const woken = await tx
+      .updateTable('tollgate.events')
+      .set({ next_attempt_at: sql<Date>`now()` })
+      .where('connection_id', '=', connectionId)
+      .where('status', 'in', WAITING)
+      .where(({ or, eb }) =>
+        or([eb('object_id', '=', objectId), sql<boolean>`related_ids @> array[${objectId}::text]`]),
+      )
+      .returning(['object_type', 'object_id'])
+      .execute();
+    for (const ref of refsIn(woken)) {
+      await requestSync(tx, { connectionId, ref });
+    }
+  });
+}
+
+async function wakeOverdue(db: Database): Promise<void> {
+  const overdue = await db
+    .selectFrom('tollgate.events')
+    .select(['connection_id', 'object_type', 'object_id'])
+    .where('next_attempt_at', '<', sql<Date>`now() - ${FORGOTTEN_AFTER}::interval`)
+    .orderBy('next_attempt_at')
+    .limit(MOST_AT_ONCE)
+    .execute();
+  for (const connectionId of new Set(overdue.map((event) => event.connection_id))) {
+    for (const ref of refsIn(overdue.filter((event) => event.connection_id === connectionId))) {
+      await requestSync(db, { connectionId, ref }, { jobKeyMode: 'preserve_run_at', priority: LOW_PRIORITY });
+    }
+  }
+}
+
+/** Each object once, in an order that is the same for everybody who locks their jobs. */
+function refsIn(events: readonly { object_type: string | null; object_id: string | null }[]): ObjectRef[] {
+  const refs = new Map<string, ObjectRef>();
+  for (const { object_type, object_id } of events) {
+    if (object_id !== null) refs.set(object_id, { type: object_type as ObjectRef['type'], id: object_id });
+  }
+  return [...refs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
