@@ -7,7 +7,9 @@ import { LRUCache } from 'lru-cache';
 import { ENVIRONMENT_KEY_ID } from '../audit/context.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { TollgateError } from '../platform/errors.ts';
 import type { Principal, Scope } from '../platform/http/principal.ts';
+import { within } from '../platform/within.ts';
 
 /** NOTIFY channel: a key was revoked, rotated or given an expiry. */
 export const KEYS_CHANNEL = 'tollgate_keys';
@@ -32,7 +34,7 @@ export interface AuthenticatorOptions {
   clock: Clock;
   /** The operator's key from the environment. */
   adminKey?: string | undefined;
-  /** Hears of writes of last uses that failed; they are tried again. */
+  /** Hears of reads that failed, and of writes of last uses that did; those are tried again. */
   onError?: (error: unknown) => void;
 }
 
@@ -40,6 +42,11 @@ export interface AuthenticatorOptions {
 const FRESH_FOR_MS = 30_000;
 /** A database that cannot be reached cannot have revoked anything either: what was known is good for this long. */
 const STALE_FOR_MS = 10 * 60_000;
+/** How long a read may take where what was known can answer, and where nothing is known. */
+const PATIENCE_WITH_FALLBACK_MS = 1_000;
+const PATIENCE_MS = 5_000;
+/** After a failed read what was known answers at once for this long. */
+const REST_AFTER_FAILURE_MS = 1_000;
 const UNKNOWN_FOR_MS = 5_000;
 const MAX_KNOWN = 10_000;
 const MAX_UNKNOWN = 10_000;
@@ -55,6 +62,8 @@ interface Known {
   /** False once changes may have been missed. */
   fresh: boolean;
   usedAt: number;
+  /** When it could not be read again; the database rests for a moment after that. */
+  failedAt: number;
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
@@ -83,14 +92,27 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return entry.principal;
   }
 
+  function usable(entry: Known): boolean {
+    return clock.now() - entry.readAt < STALE_FOR_MS;
+  }
+
   async function ask(digest: string, stale: Known | undefined): Promise<Principal | null> {
     const askedIn = generation;
     let entry: Known | null;
     try {
-      entry = await read(db, digest, clock.now());
+      entry = await within(
+        stale === undefined ? PATIENCE_MS : PATIENCE_WITH_FALLBACK_MS,
+        read(db, digest, clock.now()),
+      );
     } catch (error) {
-      if (stale !== undefined && clock.now() - stale.readAt < STALE_FOR_MS) return accept(stale, clock.now());
-      throw error;
+      options.onError?.(error);
+      if (stale !== undefined && usable(stale)) {
+        stale.failedAt = clock.now();
+        return accept(stale, clock.now());
+      }
+      throw new TollgateError('database_unavailable', 'The key cannot be looked up now. Try again shortly.', [], {
+        retry_after: 1,
+      });
     }
     if (entry === null) {
       if (askedIn === generation) unknown.set(digest, clock.now() + UNKNOWN_FOR_MS);
@@ -108,6 +130,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const now = clock.now();
       const entry = known.get(digest);
       if (entry?.fresh === true && now - entry.readAt < FRESH_FOR_MS) return accept(entry, now);
+      if (entry !== undefined && now - entry.failedAt < REST_AFTER_FAILURE_MS && usable(entry))
+        return accept(entry, now);
       if (adminDigest !== null && timingSafeEqual(adminDigest, Buffer.from(digest, 'hex'))) return admin;
       const unknownUntil = unknown.get(digest);
       if (unknownUntil !== undefined && unknownUntil > now) return null;
@@ -152,7 +176,7 @@ async function read(db: Database, digest: string, now: number): Promise<Known | 
   if (expiresAt <= now) return null;
   const principal = principalOfRow(row);
   const usedAt = row.last_used_at?.getTime() ?? 0;
-  return principal === null ? null : { principal, expiresAt, readAt: now, fresh: true, usedAt };
+  return principal === null ? null : { principal, expiresAt, readAt: now, fresh: true, usedAt, failedAt: 0 };
 }
 
 function principalOfRow(row: {

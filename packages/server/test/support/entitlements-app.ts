@@ -10,7 +10,7 @@ import { requestRecomputation } from '../../src/entitlements/recompute-customers
 import { registerEntitlementRoutes } from '../../src/entitlements/routes.ts';
 import { registerGrantRoutes } from '../../src/grants/routes.ts';
 import { connectDatabase, type Database } from '../../src/platform/database.ts';
-import { type App, createApp } from '../../src/platform/http/app.ts';
+import { type App, type AppOptions, createApp } from '../../src/platform/http/app.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createAuthenticator } from '../../src/projects/authenticate.ts';
 import { registerProjectRoutes } from '../../src/projects/routes.ts';
@@ -30,18 +30,24 @@ export interface EntitlementsService {
 export interface EntitlementsServiceOptions
   extends Partial<Omit<EntitlementReaderOptions, 'db' | 'connection' | 'clock'>> {
   clock?: MovableClock;
+  /** Default: none that a test would meet. */
+  rateLimit?: NonNullable<AppOptions['rateLimit']>;
 }
 
 /** One process of the service; several may share a database. */
 export async function startEntitlements(
   databaseUrl: string,
-  { clock = movableClock(), ...options }: EntitlementsServiceOptions = {},
+  {
+    clock = movableClock(),
+    rateLimit = { max: 100_000, windowMs: 1_000 },
+    ...options
+  }: EntitlementsServiceOptions = {},
 ): Promise<EntitlementsService> {
   const log = createLog(process.env.TEST_LOG_LEVEL ?? 'silent');
   const connection = { connectionString: databaseUrl };
   const { db, close } = connectDatabase(connection, { log, max: 10, name: 'test entitlements' });
   const authenticator = createAuthenticator({ db, clock, adminKey: ADMIN_KEY });
-  const app = await createApp({ log, db, clock, authenticate: authenticator.authenticate });
+  const app = await createApp({ log, db, clock, authenticate: authenticator.authenticate, rateLimit });
   const reader = await createEntitlementReader({ db, connection, clock, log, ...options });
   registerProjectRoutes(app, { db, clock, keys: authenticator, requestRecomputation });
   registerFeatureRoutes(app, { db, clock });
