@@ -72,7 +72,8 @@ export async function previewMappings(
       );
       for (const { id, externalId } of holders) {
         const known = facts.get(id) ?? [];
-        const changes = diffSnapshots(resolve(known, before, accessPolicy), resolve(known, after, accessPolicy), now);
+        const [is, would] = [resolve(known, before, accessPolicy), resolve(known, after, accessPolicy)];
+        const changes = diffSnapshots(is, would, now).filter(isFelt);
         if (changes.length === 0) continue;
         preview.affected += 1;
         count(totals, changes);
@@ -83,6 +84,13 @@ export async function previewMappings(
     preview.totals = [...totals.values()].sort((a, b) => (a.feature < b.feature ? -1 : 1));
     return preview;
   });
+}
+
+/** Why somebody is not entitled is no loss, nor is through what: the amount and the end are. */
+function isFelt({ change, before, after }: FeatureChange): boolean {
+  if (change !== 'changed') return true;
+  if (!after.entitled) return false;
+  return before.value !== after.value || before.unlimited !== after.unlimited || before.validTo !== after.validTo;
 }
 
 function withMappings(catalog: Catalog, owner: MappingOwner, mappings: readonly Mapping[]): Catalog {
