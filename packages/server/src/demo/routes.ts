@@ -118,7 +118,7 @@ function registerForms(app: App, setUp: () => Promise<Demo>): void {
   });
   form('grant', async (demo, sent, customerId) => {
     const days = Number(sent.get('days') ?? '');
-    const validTo = days > 0 && days <= 365 ? new Date(Date.now() + days * DAY_MS).toISOString() : null;
+    const validTo = days > 0 && days <= 365 ? await inDays(demo, customerId, days) : null;
     const call = grantCall(demo, customerId, sent.get('grant') ?? '', sent.get('reason') ?? '', validTo);
     if (call === null) throw new DemoProblem(400, 'invalid_request', 'Choose what to grant.');
     await make(demo, call);
@@ -133,6 +133,12 @@ function registerForms(app: App, setUp: () => Promise<Demo>): void {
   app.post('/demo/restart', { ...page, config: { ...page.config, rawBody: true } }, (_request, reply) =>
     reply.header('set-cookie', newCustomerCookie()).redirect('/', 303),
   );
+}
+
+/** Days from now by the service's own time, which runs ahead once somebody has moved the sandbox's clock. */
+async function inDays(demo: Demo, customerId: string, days: number): Promise<string> {
+  const { as_of } = await loadExplanation(demo, customerId, DEMO_FEATURES[0]?.code ?? '');
+  return new Date(Date.parse(as_of) + days * DAY_MS).toISOString();
 }
 
 function originOf(request: FastifyRequest): string {
