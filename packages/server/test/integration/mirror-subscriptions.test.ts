@@ -1,0 +1,324 @@
+import type { SubscriptionFact } from '@tollgate/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/platform/ids.ts';
+import {
+  coupon,
+  customer,
+  DAY,
+  discount,
+  invoice,
+  item,
+  price,
+  START,
+  session,
+  subscription,
+} from '../support/mirror-objects.ts';
+import type { Json } from '../support/mirror-stripe.ts';
+import { INSTALLATION, type MirrorWorld, startMirrorWorld } from '../support/mirror-world.ts';
+
+let world: MirrorWorld;
+let project: string;
+let count = 0;
+
+beforeAll(async () => {
+  world = await startMirrorWorld();
+  project = await world.addProject('a');
+});
+afterAll(() => world.close());
+
+/** A subscription of a new customer who is linked, put into Stripe. */
+async function subscribe(fields: Json = {}) {
+  const n = ++count;
+  const externalId = `user_${n}`;
+  const customerId = await world.addCustomer(project, externalId, `cus_${n}`);
+  const id = `sub_${n}`;
+  const make = (changes: Json = {}) =>
+    subscription(id, `cus_${n}`, [item(`si_${n}`, price('price_a', 'prod_a'))], { ...fields, ...changes });
+  world.stripe.put(customer(`cus_${n}`), make());
+  return { id, externalId, customerId, make };
+}
+
+const CANCELED = { status: 'canceled', canceled_at: START + 600, ended_at: START + 600 };
+
+describe('a subscription', () => {
+  it('is applied once, with the access that follows, and says so the second time', async () => {
+    const { id, externalId, customerId } = await subscribe();
+    const first = await world.sync('subscription', id);
+    expect(first).toEqual({ status: 'applied', reason: null, projectId: project, customerId });
+    expect(await world.access(project, externalId)).toEqual({ entitled: true, reason: 'subscription_active' });
+    expect((await world.sync('subscription', id)).status).toBe('unchanged');
+    const versions = await world.database.db
+      .selectFrom('tollgate.fact_versions')
+      .select(['cause'])
+      .where('object_id', '=', id)
+      .execute();
+    expect(versions).toEqual([{ cause: { type: 'event', id: 'evt_test' } }]);
+  });
+
+  it('keeps the later fetch when the earlier one answers last', async () => {
+    const { id, externalId, make } = await subscribe();
+    const held = world.stripe.holdNext(`subscriptions/${id}`);
+    const slow = world.sync('subscription', id);
+    await held.arrived;
+    world.stripe.put(make(CANCELED));
+    expect((await world.sync('subscription', id)).status).toBe('applied');
+    held.release();
+    expect((await slow).status).toBe('stale');
+    expect(await world.access(project, externalId)).toEqual({ entitled: false, reason: 'canceled' });
+  });
+
+  it('keeps the later plan when the earlier fetch answers last', async () => {
+    const { id, make } = await subscribe();
+    const held = world.stripe.holdNext(`subscriptions/${id}`);
+    const slow = world.sync('subscription', id);
+    await held.arrived;
+    world.stripe.put({ ...make(), cancel_at: START + 5 * DAY });
+    await world.sync('subscription', id);
+    held.release();
+    expect((await slow).status).toBe('stale');
+    expect(await world.fact(id)).toMatchObject({ cancelAt: (START + 5 * DAY) * 1000 });
+  });
+
+  it('converges to its last state in every order in which its fetches can end', async () => {
+    for (const order of permutations([0, 1, 2])) {
+      const { id, externalId, make } = await subscribe({ status: 'incomplete' });
+      const states = [make(), make({ status: 'active' }), make(CANCELED)];
+      const fetches = [];
+      for (const state of states) {
+        world.stripe.put(state);
+        const held = world.stripe.holdNext(`subscriptions/${id}`);
+        const synced = world.sync('subscription', id);
+        await held.arrived;
+        fetches.push({ held, synced });
+      }
+      for (const index of order) {
+        fetches[index]?.held.release();
+        await fetches[index]?.synced;
+      }
+      expect({ order, fact: await world.fact(id) }).toMatchObject({ order, fact: { status: 'canceled' } });
+      expect(await world.access(project, externalId)).toEqual({ entitled: false, reason: 'canceled' });
+    }
+  });
+
+  it('is one fact when ten are synced at once', async () => {
+    const { id } = await subscribe();
+    const results = await Promise.all(Array.from({ length: 10 }, () => world.sync('subscription', id)));
+    expect(results.filter(({ status }) => status === 'applied')).toHaveLength(1);
+    const { rows } = await world.database.pool.query('select 1 from tollgate.fact_versions where object_id = $1', [id]);
+    expect(rows).toHaveLength(1);
+  });
+
+  it.each(['canceled', 'incomplete_expired'])('never leaves the status %s', async (status) => {
+    const { id, make } = await subscribe({ ...CANCELED, status });
+    await world.sync('subscription', id);
+    world.stripe.put(make({ status: 'active', canceled_at: null, ended_at: null }));
+    expect(await world.sync('subscription', id)).toMatchObject({ status: 'unchanged', reason: 'subscription_ended' });
+    expect(await world.fact(id)).toMatchObject({ status });
+  });
+
+  it('ends when Stripe answers that there is no such object, and keeps its history', async () => {
+    const { id, externalId } = await subscribe();
+    await world.sync('subscription', id);
+    world.stripe.remove(id);
+    expect(await world.sync('subscription', id)).toMatchObject({ status: 'applied', projectId: project });
+    const endedAt = (START + 3600) * 1000;
+    expect(await world.fact(id)).toMatchObject({ status: 'canceled', endedAt });
+    expect(await world.access(project, externalId)).toEqual({ entitled: false, reason: 'canceled' });
+    expect(await world.sync('subscription', id)).toMatchObject({ status: 'unchanged' });
+    expect(await world.fact(id)).toMatchObject({ endedAt });
+  });
+
+  it('that was never known and is not in Stripe is ignored', async () => {
+    expect(await world.sync('subscription', 'sub_nowhere')).toMatchObject({
+      status: 'ignored',
+      reason: 'missing_in_stripe',
+    });
+  });
+
+  it('stays as it was when Stripe fails, and the failure reaches the caller', async () => {
+    const { id, externalId } = await subscribe();
+    await world.sync('subscription', id);
+    const failure = {
+      status: 429,
+      body: { error: { type: 'invalid_request_error', code: 'rate_limit', message: 'Slow' } },
+    };
+    world.stripe.answerNext(`subscriptions/${id}`, failure);
+    await expect(world.sync('subscription', id)).rejects.toMatchObject({ statusCode: 429 });
+    expect(await world.access(project, externalId)).toMatchObject({ entitled: true });
+  });
+
+  it('in a shape that is not understood is refused with the path that does not fit', async () => {
+    const { id, make } = await subscribe();
+    const broken = make();
+    delete broken.items.data[0].current_period_end;
+    world.stripe.put(broken);
+    await expect(world.sync('subscription', id)).rejects.toMatchObject({
+      code: 'stripe_shape_unexpected',
+      errors: [{ path: expect.stringMatching(/^items\.data\.0/) }],
+    });
+    expect(await world.fact(id)).toBeUndefined();
+  });
+
+  it('shows every item, also beyond the ten that Stripe nests', async () => {
+    const n = ++count;
+    await world.addCustomer(project, `user_${n}`, `cus_${n}`);
+    const items = Array.from({ length: 12 }, (_, i) => ({
+      ...item(`si_${n}_${String(i).padStart(2, '0')}`, price('price_a', 'prod_a')),
+      subscription: `sub_${n}`,
+    }));
+    world.stripe.put(customer(`cus_${n}`), ...items, subscription(`sub_${n}`, `cus_${n}`, items));
+    await world.sync('subscription', `sub_${n}`);
+    expect(((await world.fact(`sub_${n}`)) as SubscriptionFact).items).toHaveLength(12);
+  });
+
+  it('knows its coupons and those of its items', async () => {
+    const n = ++count;
+    await world.addCustomer(project, `user_${n}`, `cus_${n}`);
+    const own = {
+      ...item(`si_${n}`, price('price_a', 'prod_a'), { discounts: [`di_item_${n}`] }),
+      subscription: `sub_${n}`,
+    };
+    world.stripe.put(
+      customer(`cus_${n}`),
+      coupon('co_forever'),
+      coupon('co_once', { duration: 'once', percent_off: null, amount_off: 300, currency: 'eur' }),
+      discount(`di_sub_${n}`, 'co_forever'),
+      discount(`di_item_${n}`, 'co_once', { end: START + DAY }),
+      own,
+      subscription(`sub_${n}`, `cus_${n}`, [own], { discounts: [`di_sub_${n}`] }),
+    );
+    await world.sync('subscription', `sub_${n}`);
+    const once = { duration: 'once', percentOff: null, amountOff: 300, currency: 'eur', end: (START + DAY) * 1000 };
+    expect(await world.fact(`sub_${n}`)).toMatchObject({
+      discounts: [{ duration: 'forever', percentOff: 25, amountOff: null, currency: null, end: null }],
+      items: [{ discounts: [once] }],
+    });
+  });
+
+  it('has its grace from the oldest open invoice after the last paid one, and never anew', async () => {
+    const { id, externalId } = await subscribe({ status: 'past_due' });
+    const finalized = (at: number) => ({ status_transitions: { finalized_at: at } });
+    world.stripe.put(
+      invoice(`in_old_${id}`, id, { created: START - 60 * DAY, ...finalized(START - 60 * DAY) }),
+      invoice(`in_paid_${id}`, id, { status: 'paid', created: START - 30 * DAY }),
+      invoice(`in_open_${id}`, id, { created: START, ...finalized(START + 60) }),
+      invoice(`in_later_${id}`, id, { created: START + DAY, ...finalized(START + DAY) }),
+    );
+    await world.sync('subscription', id);
+    expect(await world.fact(id)).toMatchObject({ pastDueSince: (START + 60) * 1000 });
+    expect(await world.access(project, externalId)).toEqual({ entitled: true, reason: 'subscription_grace' });
+    world.setNow((START + 8 * DAY) * 1000);
+    await world.sync('subscription', id);
+    expect(await world.fact(id)).toMatchObject({ pastDueSince: (START + 60) * 1000 });
+    expect(await world.access(project, externalId)).toEqual({ entitled: false, reason: 'payment_past_due' });
+    world.setNow((START + 3600) * 1000);
+  });
+
+  it('records which products were tried', async () => {
+    const trial = { status: 'trialing', trial_start: START, trial_end: START + 14 * DAY };
+    const { id, customerId } = await subscribe(trial);
+    await world.sync('subscription', id);
+    await world.sync('subscription', id);
+    const rows = await world.database.db
+      .selectFrom('tollgate.trials')
+      .selectAll()
+      .where('customer_id', '=', customerId)
+      .execute();
+    const started_at = new Date(START * 1000);
+    expect(rows).toEqual([{ customer_id: customerId, product_id: 'prod_a', subscription_id: id, started_at }]);
+  });
+});
+
+describe('the owner of a subscription', () => {
+  const own = (id: string, cus: string, fields: Json = {}) =>
+    subscription(id, cus, [item(`si_${id}`, price('price_a', 'prod_a'))], fields);
+
+  it('is the stamped customer, who is linked to the Stripe customer from then on', async () => {
+    const id = await world.addCustomer(project, 'stamped', null);
+    const metadata = { tollgate_installation: INSTALLATION, tollgate_project: project, tollgate_customer: id };
+    world.stripe.put(customer('cus_stamped'), own('sub_stamped', 'cus_stamped', { metadata }));
+    expect(await world.sync('subscription', 'sub_stamped')).toMatchObject({ status: 'applied', customerId: id });
+    const row = await customerRow(id);
+    expect(row.stripe_customer_id).toBe('cus_stamped');
+    expect(await wakes()).toEqual(expect.arrayContaining(['cus_stamped', 'sub_stamped']));
+  });
+
+  it("is created when the stamp carries the app's own id", async () => {
+    const metadata = { tollgate_project: project, tollgate_customer: 'never seen' };
+    world.stripe.put(customer('cus_fresh'), own('sub_fresh', 'cus_fresh', { metadata }));
+    expect(await world.sync('subscription', 'sub_fresh')).toMatchObject({ status: 'applied', projectId: project });
+    expect(await world.access(project, 'never seen')).toMatchObject({ entitled: true });
+  });
+
+  it('is unknown while only the price is ours: parked, and applied once the Stripe customer is linked', async () => {
+    world.stripe.put(customer('cus_later'), own('sub_later', 'cus_later'));
+    expect(await world.sync('subscription', 'sub_later')).toMatchObject({
+      status: 'parked',
+      reason: 'customer_unknown',
+    });
+    const id = await world.addCustomer(project, 'later', 'cus_later');
+    expect(await world.sync('subscription', 'sub_later')).toMatchObject({ status: 'applied', customerId: id });
+  });
+
+  it('is whom the payment link names, which only its session knows', async () => {
+    world.stripe.put(
+      customer('cus_link'),
+      own('sub_link', 'cus_link'),
+      session('cs_link', { mode: 'subscription', subscription: 'sub_link', client_reference_id: 'from-link' }),
+    );
+    expect(await world.sync('subscription', 'sub_link')).toMatchObject({ status: 'applied' });
+    expect(await world.access(project, 'from-link')).toMatchObject({ entitled: true });
+  });
+
+  it('is nobody when neither customer nor price is known', async () => {
+    const foreign = subscription('sub_foreign', 'cus_foreign', [item('si_f', price('price_other', 'prod_other'))]);
+    world.stripe.put(customer('cus_foreign'), foreign);
+    expect(await world.sync('subscription', 'sub_foreign')).toMatchObject({ status: 'ignored', reason: 'not_ours' });
+    expect(await world.fact('sub_foreign')).toBeUndefined();
+  });
+
+  it('is parked when stamp and Stripe customer name different customers', async () => {
+    const stamped = await world.addCustomer(project, 'one', null);
+    await world.addCustomer(project, 'other', 'cus_other');
+    const metadata = { tollgate_installation: INSTALLATION, tollgate_project: project, tollgate_customer: stamped };
+    world.stripe.put(customer('cus_other'), own('sub_conflict', 'cus_other', { metadata }));
+    expect(await world.sync('subscription', 'sub_conflict')).toMatchObject({
+      status: 'parked',
+      reason: 'customer_conflict',
+      customerId: null,
+    });
+    expect(await world.fact('sub_conflict')).toBeUndefined();
+  });
+
+  it('is ours no more when the stamp is another installation’s', async () => {
+    const metadata = { tollgate_installation: 'elsewhere', tollgate_project: newId('prj') };
+    const foreign = subscription('sub_else', 'cus_else', [item('si_e', price('price_other', 'prod_other'))], {
+      metadata,
+    });
+    world.stripe.put(customer('cus_else'), foreign);
+    expect(await world.sync('subscription', 'sub_else')).toMatchObject({
+      status: 'ignored',
+      reason: 'other_installation',
+    });
+  });
+});
+
+async function customerRow(id: string) {
+  return await world.database.db
+    .selectFrom('tollgate.customers')
+    .selectAll()
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+}
+
+async function wakes(): Promise<string[]> {
+  const { rows } = await world.database.pool.query(
+    `select key from graphile_worker.jobs where key like 'wake:default:%'`,
+  );
+  return rows.map(({ key }) => key.replace('wake:default:', ''));
+}
+
+function permutations<T>(list: readonly T[]): T[][] {
+  if (list.length < 2) return [[...list]];
+  return list.flatMap((first, index) => permutations(list.toSpliced(index, 1)).map((rest) => [first, ...rest]));
+}
