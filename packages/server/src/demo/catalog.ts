@@ -70,7 +70,7 @@ export const DEMO_PRODUCTS: readonly DemoProduct[] = [
   },
   {
     name: 'Sketchbook Team',
-    description: 'For people who draw together, by the seat.',
+    description: 'For people who draw together, $9 a seat.',
     features: [
       { code: 'pro_export' },
       { code: 'projects', unlimited: true },

@@ -73,7 +73,7 @@ function buyStep({ demo, origin, now }: PageState, bought: boolean): Step {
 <form method="post" action="/demo/buy" class="card stack"><fieldset><legend class="vh">What to buy</legend>
 ${PLANS.map(
   (plan, index) =>
-    html`<label class="choice"><input type="radio" name="lookup_key" value="${plan.lookup_key}"${index === 0 ? html` checked` : null}><span class="row"><span>${plan.nickname}${plan.quantity > 1 ? `, ${plan.quantity} seats` : null}<br><span class="soft small">${plan.product.description}</span></span><span class="num">${priceWords(plan)}${plan.quantity > 1 ? html` <span class="soft">each</span>` : null}</span></span></label>`,
+    html`<label class="choice"><input type="radio" name="lookup_key" value="${plan.lookup_key}"${index === 0 ? html` checked` : null}><span class="row"><span>${plan.nickname}${plan.quantity > 1 ? `, ${plan.quantity} seats` : null}<br><span class="soft small">${plan.product.description}</span></span><span class="num">${priceWords({ ...plan, unit_amount: plan.unit_amount * plan.quantity })}</span></span></label>`,
 )}</fieldset>
 <p><button class="primary">Go to the checkout</button></p></form>`,
     call: buyCall(demo, origin, now.customerId, PLANS[0]?.lookup_key ?? ''),
@@ -95,7 +95,7 @@ function explainStep({ demo, now, explanation }: PageState): Step {
     title: 'See why',
     done: explanation !== null,
     content: html`<p class="soft">Every answer can be explained: which subscription, purchase or grant gives it, from when until when, and which one decides.</p>
-<form method="get" action="/#why" class="fields" style="align-items:end"><div><label for="explain">Feature</label><select id="explain" name="explain">${options(FEATURE_CHOICES, feature)}</select></div><div><button>Explain</button></div></form>
+<form method="get" action="/#why" class="ask"><div><label for="explain">Feature</label><select id="explain" name="explain">${options(FEATURE_CHOICES, feature)}</select></div><div><button>Explain</button></div></form>
 ${explanation === null ? null : html`<div class="card">${explanationWords(explanation, demo.names)}</div>`}`,
     call: explainCall(demo, now.customerId, feature),
   };
@@ -142,7 +142,7 @@ function revokeStep({ demo, now }: PageState, grantedCodes: readonly string[], r
 }
 
 function audit({ demo, origin, now, audit: entries }: PageState): Html {
-  return html`<section class="card stack" aria-labelledby="audit"><h2 id="audit">Who did what</h2>
+  return html`<section class="card stack more" aria-labelledby="audit"><h2 id="audit">Who did what</h2>
 ${
   entries.length === 0
     ? html`<p class="soft small">Grants and revocations appear here, with who did them and why. Nobody can change an entry afterwards.</p>`
@@ -157,11 +157,11 @@ ${
 function side(state: PageState): Html {
   const { now, demo } = state;
   return html`<aside class="side stack" aria-label="The customer">
-<section class="card stack" aria-labelledby="now"><h2 id="now">What ${now.customerId} may do now</h2>
+<section class="card stack now" aria-labelledby="now"><h2 id="now">What ${now.customerId} may do now</h2>
 <div aria-live="polite">${statePanel(now)}</div>
 <form method="post" action="/demo/restart"><button class="link small">Start again as somebody else</button></form></section>
 ${audit(state)}
-<nav class="card stack-s small" aria-label="More"><p><a href="/docs">Every endpoint of the API</a></p>
+<nav class="card stack-s small more" aria-label="More"><p><a href="/docs">Every endpoint of the API</a></p>
 <p><a href="${demo.sandboxUrl}/">The sandbox</a> <span class="soft">move its clock, refund, dispute, break things</span></p>
 <p><a href="/metrics">Metrics</a> · <a href="/ready">Readiness</a></p></nav>
 </aside>`;
@@ -195,7 +195,7 @@ export function demoPage(state: PageState): Html {
 <body>
 <p class="ribbon"><strong>Sandbox.</strong> No real money moves. This page and its keys exist on this machine only.</p>
 <main class="wrap">
-<header class="top stack"><h1>A purchase turns a feature on</h1>
+<header class="top stack"><p class="brand">Tollgate</p><h1>A purchase turns a feature on</h1>
 <p class="lead">Six steps, about a minute. Each button does what the curl line below it does, with the key of a demo project.</p></header>
 <div class="messages" role="status">${message === null ? null : html`<p class="notice ${message.tone}">${message.text}</p>`}</div>
 <div class="columns"><ol class="steps">${steps.map((one) => step(origin, one))}</ol>

@@ -41,7 +41,7 @@ input,select{font:inherit;color:inherit;background:var(--card);border:1px solid 
 min-height:2.7rem}
 input[type=radio]{width:1.1rem;height:1.1rem;min-height:0;accent-color:var(--accent);flex:none;margin:.22rem 0 0}
 .choice{display:flex;gap:.75rem;font-weight:450;font-size:.9375rem;margin:0;padding:.8rem 0;border-top:1px solid var(--line);cursor:pointer}
-.choice:first-of-type{border-top:0;padding-top:.2rem}.choice .row{flex:1}
+.choice:first-of-type{border-top:0;padding-top:.2rem}.choice .row{flex:1;flex-wrap:nowrap}.choice .num{white-space:nowrap}
 .fields{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:.9rem}
 button,.button{font:inherit;font-weight:560;cursor:pointer;border-radius:9px;border:1px solid var(--line);background:var(--card);color:var(--ink);
 padding:.5rem 1.05rem;min-height:2.6rem;display:inline-flex;align-items:center;text-decoration:none}
@@ -64,9 +64,12 @@ white-space:nowrap}
 .windows{list-style:none;border-left:2px solid var(--line);padding-left:.9rem}
 .windows>li+li{margin-top:.2rem}.windows .now{position:relative}
 .windows .now::before{content:"";position:absolute;left:calc(-.9rem - 6px);top:.4rem;width:10px;height:10px;border-radius:50%;background:var(--good)}
+.vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.brand{font-weight:650;color:var(--accent)}
+.ask{display:flex;gap:.75rem;align-items:end;flex-wrap:wrap}.ask>div:first-child{flex:1 1 12rem;max-width:20rem}
 details>summary{cursor:pointer;color:var(--accent);font-size:.875rem;width:fit-content}
 details[open]>summary{margin-bottom:.75rem}
 @media (max-width:56rem){.wrap{padding:2rem 1.1rem 4rem}h1{font-size:1.8rem}header.top{margin-bottom:2rem}.columns{grid-template-columns:minmax(0,1fr);gap:2.5rem}
-.side{position:static;order:-1}.card{padding:1.15rem}.steps>li{padding-left:2.9rem}}
+.side{display:contents}.now{order:-1}.more{order:1}.more+.more{margin-top:-1.5rem}.card{padding:1.15rem}.steps>li{padding-left:2.9rem}}
 @media (prefers-reduced-motion:no-preference){button,.button,input,select{transition:border-color .12s,background-color .12s,filter .12s}}
 `;
