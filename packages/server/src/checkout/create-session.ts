@@ -41,7 +41,7 @@ export async function createSession(deps: CheckoutDeps, input: CreateSessionInpu
   const customer = await db
     .transaction()
     .execute((tx) => ensureCustomer(tx, { projectId, externalId, now: clock.now() }));
-  // Before anything is asked of Stripe, and before the open session is closed in vain.
+  // Before the session that is open is closed in vain.
   await refuseWhatIsHad(deps, customer, plan, input);
   return await inTurn(db, customer.id, (turn) => make(deps, turn, customer, plan, input));
 }
@@ -75,13 +75,13 @@ async function make(
 }
 
 async function refuseWhatIsHad(
-  { db }: CheckoutDeps,
-  { id: customerId }: CustomerRow,
+  deps: CheckoutDeps,
+  customer: CustomerRow,
   { recurringProducts: products }: Plan,
   { allow_multiple, trial_period_days }: CreateSessionInput,
 ): Promise<void> {
-  if (allow_multiple !== true) await refuseSubscribed(db, { customerId, products });
-  if (trial_period_days !== undefined) await refuseUsedTrial(db, { customerId, products });
+  if (allow_multiple !== true) await refuseSubscribed(deps, customer, products);
+  if (trial_period_days !== undefined) await refuseUsedTrial(deps.db, { customerId: customer.id, products });
 }
 
 async function askForSession(
