@@ -5,8 +5,6 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 
-OPENAPI := docs/openapi.json
-
 .PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start
 
 install: $(INSTALLED)
@@ -41,9 +39,9 @@ build: install
 	rm -rf dist
 	tsc -p tsconfig.build.json
 
-## Writes the HTTP contract again after a change of a route or schema.
+## Writes docs/openapi.json again after a change of a route or schema.
 openapi: install
-	node packages/server/src/write-openapi.ts $(OPENAPI)
+	vitest run --project server packages/server/test/integration/openapi.test.ts --update
 
 bench: bench-check bench-webhook bench-start
 

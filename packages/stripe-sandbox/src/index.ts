@@ -14,6 +14,15 @@ export { API_VERSION } from './model.ts';
 export type { DeliveryAttempt, DeliverySettings } from './webhooks.ts';
 export type { AccountSettings } from './world.ts';
 
+/** Where events go without an endpoint that was made over the API. */
+export interface FixedWebhook {
+  url: string;
+  /** The signing secret, `whsec_…`. */
+  secret: string;
+  /** Types, with `*` for all. Default all. */
+  events?: string[];
+}
+
 /** How a sandbox is started. */
 export interface SandboxOptions {
   /** Default 0: any free port. */
@@ -21,7 +30,7 @@ export interface SandboxOptions {
   /** Default `127.0.0.1`. Anyone who reaches it can do anything in it: keep it on this machine. */
   host?: string;
   /** Where events go, signed with the secret, besides the endpoints that are made over the API. */
-  webhooks?: { url: string; secret: string; events?: string[] }[];
+  webhooks?: readonly FixedWebhook[];
   /** Makes ids and faults the same in every run. */
   seed?: number;
   /** A JSON file that the state is kept in. Left out: it is forgotten at the end. */
@@ -40,15 +49,15 @@ export interface Sandbox {
   url: string;
   port: number;
   control: Control;
+  /** Sends events to these from now on, in place of those that were given at the start. */
+  deliverTo(webhooks: readonly FixedWebhook[]): void;
+  /** How far its time is ahead of the wall clock, in milliseconds. */
+  aheadMs(): number;
   /** Stops it; the state is written first when it has a file. */
   close(): Promise<void>;
 }
 
-function fixedEndpoint(
-  world: World,
-  webhook: { url: string; secret: string; events?: string[] },
-  index: number,
-): WebhookEndpoint {
+function fixedEndpoint(world: World, webhook: FixedWebhook, index: number): WebhookEndpoint {
   return {
     id: `we_fixed_${index + 1}`,
     object: 'webhook_endpoint',
@@ -75,7 +84,10 @@ const LOOK_MS = 1000;
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const world = new World(options);
-  world.fixedEndpoints = (options.webhooks ?? []).map((webhook, index) => fixedEndpoint(world, webhook, index));
+  const deliverTo = (webhooks: readonly FixedWebhook[]) => {
+    world.fixedEndpoints = webhooks.map((webhook, index) => fixedEndpoint(world, webhook, index));
+  };
+  deliverTo(options.webhooks ?? []);
   const file: StateFile | null = options.file === undefined ? null : await keepIn(world, options.file);
   const control = new Control(world);
   const server = createSandboxServer(world, control);
@@ -95,6 +107,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     url,
     port,
     control,
+    deliverTo,
+    aheadMs: () => world.clock.offset * 1000,
     async close() {
       clearInterval(look);
       world.webhooks.close();

@@ -8,10 +8,12 @@ import {
   ListQuery,
   Nullable,
   named,
+  OneOf,
   ProjectId,
   Timestamp,
 } from '../platform/http/schemas.ts';
 import { listAudit } from './list.ts';
+import { verifyAuditChain } from './verify.ts';
 
 const AuditEntry = named(
   'AuditEntry',
@@ -28,6 +30,23 @@ const AuditEntry = named(
     reason: Nullable(Type.String()),
     request_id: Nullable(Type.String()),
     detail: Type.Record(Type.String(), Type.Unknown()),
+  }),
+);
+
+const AuditVerification = named(
+  'AuditVerification',
+  Closed({
+    object: Type.Literal('audit_verification'),
+    intact: Type.Boolean(),
+    entries: Type.Integer({ description: 'How many entries are right, from the first.' }),
+    head: Nullable(Type.String({ description: 'The last hash, in hex; null for an empty or a broken trail.' })),
+    broken_at: Nullable(
+      Closed({
+        position: Type.Integer(),
+        id: Type.String(),
+        why: OneOf(['changed', 'not_linked'], { description: '`not_linked`: entries before it are missing.' }),
+      }),
+    ),
   }),
 );
 
@@ -62,5 +81,31 @@ export function registerAuditRoutes(app: App, deps: { db: Database }): void {
         limit: query.limit,
         cursor: query.cursor,
       }),
+  );
+
+  app.get(
+    '/api/v1/admin/audit/verify',
+    {
+      config: { access: { admin: true } },
+      schema: {
+        tags: ['Audit'],
+        summary: 'Verify the audit trail',
+        description:
+          'Computes the chain of hashes again, from the first entry to the last. Keep `head` elsewhere: compared with a ' +
+          'later answer it also proves that no entry was cut off the end.',
+        response: { 200: AuditVerification },
+      },
+    },
+    async () => {
+      const verdict = await verifyAuditChain(deps.db);
+      const broken = verdict.intact ? null : { ...verdict.brokenAt, why: verdict.why };
+      return {
+        object: 'audit_verification' as const,
+        intact: verdict.intact,
+        entries: verdict.entries,
+        head: verdict.intact ? verdict.head : null,
+        broken_at: broken,
+      };
+    },
   );
 }

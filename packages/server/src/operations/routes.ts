@@ -19,7 +19,7 @@ const ReadinessAnswer = Closed({
   }),
 });
 
-/** Liveness, readiness and metrics: for probes and scrapers inside the network, without a key. */
+/** Liveness, readiness, metrics and the HTTP contract: for probes, scrapers and readers, without a key. */
 export function registerOperationsRoutes(app: App, { readiness, metrics }: OperationsDeps): void {
   app.get(
     '/healthz',
@@ -66,5 +66,11 @@ export function registerOperationsRoutes(app: App, { readiness, metrics }: Opera
       },
     },
     async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.text()),
+  );
+
+  app.get(
+    '/openapi.json',
+    { config: { access: { public: true }, rateLimit: false }, schema: { hide: true } },
+    async () => app.swagger(),
   );
 }

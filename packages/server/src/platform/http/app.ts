@@ -31,7 +31,7 @@ import { documented, registerOpenApi } from './openapi.ts';
 import type { Access } from './principal.ts';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problems.ts';
 import { requestLog } from './request-log.ts';
-import { namedSchemas } from './schemas.ts';
+import { Closed, namedSchemas, WithProject } from './schemas.ts';
 import { API_HEADERS, PAGE_HEADERS } from './security-headers.ts';
 import { compileValidator, parseJson, unstorable } from './validation.ts';
 
@@ -153,6 +153,10 @@ function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: Route
     const methods = [route.method].flat();
     const name = `${methods.join(', ')} ${route.url}`;
     if (access === undefined) throw new Error(`${name} does not say who may call it: set config.access.`);
+    if (!('public' in access)) {
+      // What no route names is refused in a query as it is in a body; an admin key may name its project in either.
+      route.schema = { ...route.schema, querystring: route.schema?.querystring ?? queryOf(access) };
+    }
     refuseOpenSchemas(name, route);
     for (const method of methods) endpoints.push({ method, url: route.url, access });
 
@@ -175,6 +179,10 @@ function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: Route
     route.preValidation = preValidation;
     if (route.schema?.hide !== true) route.schema = documented(route);
   };
+}
+
+function queryOf(access: Access) {
+  return 'scope' in access ? WithProject({}) : Closed({});
 }
 
 function refuseOpenSchemas(name: string, route: RouteOptions): void {

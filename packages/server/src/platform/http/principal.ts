@@ -57,7 +57,13 @@ export function principalOf(request: FastifyRequest): Principal {
  */
 export function projectOf(request: FastifyRequest): string {
   const principal = principalOf(request);
-  const named = projectIdIn(request.query) ?? projectIdIn(request.body);
+  const [inQuery, inBody] = [projectIdIn(request.query), projectIdIn(request.body)];
+  if (inQuery !== undefined && inBody !== undefined && inQuery !== inBody) {
+    throw new TollgateError('invalid_request', 'Query and body name different projects. Send project_id once.', [
+      { path: 'project_id', message: 'is not the same in query and body' },
+    ]);
+  }
+  const named = inQuery ?? inBody;
   if (principal.kind === 'admin') {
     if (named === undefined) {
       throw new TollgateError('invalid_request', 'An admin key has to name the project: send project_id.', [

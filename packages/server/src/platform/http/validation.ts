@@ -170,6 +170,7 @@ export function parseJson(text: string): unknown {
   } catch {
     throw new TollgateError('invalid_request', 'The body is not valid JSON. Check its syntax, and send it as UTF-8.');
   }
+  if (value === null) throw new TollgateError('invalid_request', 'The body is null. Send an object, or no body.');
   if (SUSPICIOUS.test(text)) refuseUnstorable(value, '');
   return value;
 }

@@ -1,0 +1,179 @@
+/** The one place that wires: every room gets here what it needs, and nothing else knows them all. */
+import { registerAuditRoutes } from './audit/routes.ts';
+import { registerCatalogRoutes } from './catalog/routes.ts';
+import { registerCheckoutRoutes } from './checkout/checkout-routes.ts';
+import { registerPortalRoutes } from './checkout/portal-routes.ts';
+import { registerCustomersRoutes } from './customers/routes.ts';
+import { createEntitlementReader } from './entitlements/reader.ts';
+import { recomputeCustomersTask, requestRecomputation } from './entitlements/recompute-customers.ts';
+import { registerEntitlementRoutes } from './entitlements/routes.ts';
+import { registerGrantRoutes } from './grants/routes.ts';
+import { inboxTasks, registerInboxRoutes, WAKE_SCHEDULE } from './inbox/index.ts';
+import { syncObject } from './mirror/sync-object.ts';
+import { housekeepingTask } from './operations/housekeeping.ts';
+import { createMetrics } from './operations/metrics.ts';
+import { checkReadiness } from './operations/readiness.ts';
+import { registerOperationsRoutes } from './operations/routes.ts';
+import type { Clock } from './platform/clock.ts';
+import { type Connection, connectDatabase, type Database } from './platform/database.ts';
+import { type App, type AppOptions, createApp } from './platform/http/app.ts';
+import { type CronEntry, type Jobs, startJobs, type Task, type TaskName } from './platform/jobs.ts';
+import type { Log } from './platform/log.ts';
+import { listen } from './platform/notify.ts';
+import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
+import { registerProjectRoutes } from './projects/routes.ts';
+import { registerReconciliationRoutes } from './reconciliation/routes.ts';
+import { type ReconcileOptions, reconcileTask } from './reconciliation/run.ts';
+import { scheduleReconcileTask } from './reconciliation/schedule.ts';
+import { registerRevenueRoutes } from './revenue/routes.ts';
+import type { Connections } from './stripe/connections.ts';
+
+export interface Parts {
+  /** A migrated database. */
+  database: Connection;
+  connections: Connections;
+  clock: Clock;
+  log: Log;
+  version: string;
+  /** The operator's key from outside the database; null: only those in it. */
+  adminKey: string | null;
+  /** Five fields, UTC. */
+  reconcileCron: string;
+  /** How often jobs whose time has come are looked for. Default once a second. */
+  pollMs?: number;
+  /** How reconciliation treats Stripe: its pace, and how many objects it asks for at once. */
+  reconcile?: ReconcileOptions;
+  limits?: Pick<AppOptions, 'rateLimit' | 'failedAttempts' | 'bodyLimit' | 'idempotencyStaleAfterMs' | 'trustProxy'>;
+}
+
+export interface Service {
+  app: App;
+  db: Database;
+  /** Begins to work on jobs and to answer. @returns where: `http://127.0.0.1:3000` */
+  listen(address: { host: string; port: number }): Promise<string>;
+  /** Takes no more requests and jobs, finishes those under way, then lets go of everything. */
+  close(): Promise<void>;
+}
+
+const HTTP_CONNECTIONS = 10;
+/** Jobs at once; each may hold a connection of its own, and the workers' watch holds one. */
+const WORKERS = 8;
+
+/** Every hour, at a quiet minute. */
+const HOUSEKEEPING_CRON = '41 * * * *';
+
+/**
+ * Puts the service together on a migrated database. It listens to changes from here on, and answers and works after
+ * `listen`. Pages of its own (the demo) are added to `app` before that.
+ */
+export async function compose(parts: Parts): Promise<Service> {
+  const { clock, connections, log } = parts;
+  const stack = new AsyncDisposableStack();
+  try {
+    const http = connectDatabase(parts.database, { log, max: HTTP_CONNECTIONS, name: 'tollgate http' });
+    stack.defer(() => http.close());
+    const work = connectDatabase(parts.database, { log, max: WORKERS + 2, name: 'tollgate jobs' });
+    stack.defer(() => work.close());
+    const { db } = http;
+
+    const authenticator = createAuthenticator({
+      db,
+      clock,
+      adminKey: parts.adminKey ?? undefined,
+      onError: (error) => log.warn({ err: error }, 'The last uses of keys could not be written yet'),
+    });
+    stack.defer(() => authenticator.close());
+    const heardKeys = await listen(
+      parts.database,
+      KEYS_CHANNEL,
+      (keyId) => authenticator.forget(keyId),
+      () => authenticator.doubt(),
+      log,
+    );
+    stack.defer(() => heardKeys.stop());
+    const reader = await createEntitlementReader({ db, connection: parts.database, clock, log });
+    stack.defer(() => reader.close());
+
+    let jobs: Jobs | undefined;
+    const metrics = createMetrics({ pools: { http: http.pool, jobs: work.pool }, cache: () => reader.counts() });
+    const app = await createApp({
+      log,
+      db,
+      clock,
+      authenticate: authenticator.authenticate,
+      version: parts.version,
+      onAnswered: metrics.onAnswered,
+      ...parts.limits,
+    });
+    registerOperationsRoutes(app, {
+      metrics,
+      readiness: () =>
+        checkReadiness({
+          pool: http.pool,
+          jobsRunning: () => jobs?.running() ?? false,
+          cacheListening: () => reader.state().listening && heardKeys.connected(),
+        }),
+    });
+    registerProjectRoutes(app, {
+      db,
+      clock,
+      keys: authenticator,
+      requestRecomputation,
+      hasConnection: (id) => connections.ids().includes(id),
+    });
+    registerCatalogRoutes(app, { db, clock, connections, requestRecomputation });
+    registerCustomersRoutes(app, { db, clock, connections });
+    registerCheckoutRoutes(app, { db, clock, connections, log });
+    registerPortalRoutes(app, { db, clock, connections, log });
+    registerEntitlementRoutes(app, { db, clock, reader });
+    registerGrantRoutes(app, { db, clock, snapshots: reader });
+    registerInboxRoutes(app, { db, clock, connections, log });
+    registerReconciliationRoutes(app, { db, clock, connections });
+    registerRevenueRoutes(app, { db, clock });
+    registerAuditRoutes(app, { db });
+
+    // Jobs have connections of their own: a burst of them cannot keep a check waiting.
+    const mirror = { db: work.db, clock, connections, log };
+    const tasks: Record<TaskName, Task> = {
+      ...inboxTasks({ ...mirror, syncObject: (request) => syncObject(mirror, request) }),
+      recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
+      reconcile: reconcileTask(mirror, parts.reconcile),
+      schedule_reconcile: scheduleReconcileTask(mirror),
+      housekeeping: housekeepingTask({ db: work.db, clock }),
+    };
+    const cron: CronEntry[] = [
+      { task: 'schedule_reconcile', schedule: parts.reconcileCron, catchUp: true },
+      WAKE_SCHEDULE,
+      { task: 'housekeeping', schedule: HOUSEKEEPING_CRON },
+    ];
+
+    let closing: Promise<void> | undefined;
+    return {
+      app,
+      db,
+      listen: async (address) => {
+        jobs = await startJobs({
+          pool: work.pool,
+          tasks,
+          cron,
+          concurrency: WORKERS,
+          log,
+          onFinish: metrics.onJobFinished,
+          ...(parts.pollMs === undefined ? {} : { pollMs: parts.pollMs }),
+        });
+        return await app.listen(address);
+      },
+      close: () => {
+        // Requests first: what they take, they finish, and their jobs are there for whoever comes next.
+        closing ??= app
+          .close()
+          .then(() => jobs?.stop())
+          .then(() => stack.disposeAsync());
+        return closing;
+      },
+    };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
