@@ -3,6 +3,7 @@ import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import { notFound } from '../platform/errors.ts';
 import { getProject } from '../projects/find-project.ts';
+import { askStripe } from '../stripe/refusal.ts';
 import { stamps } from '../stripe/stamps.ts';
 import type { CatalogDeps, Repeatable } from './deps.ts';
 import { getProduct } from './find-product.ts';
@@ -12,7 +13,7 @@ import { checkedMappings } from './mappings.ts';
 import { priceOfStripe, savePrice } from './mirror-product.ts';
 import { refetchLater } from './refetch-later.ts';
 import { startWithMappings } from './start-with-mappings.ts';
-import { askStripeWithLookupKey, refuseTakenLookupKey } from './taken-lookup-key.ts';
+import { askStripeWithLookupKey, holderForStripeToJudge } from './taken-lookup-key.ts';
 import type { Interval, PriceRow } from './views.ts';
 
 export interface CreatePriceInput extends Repeatable {
@@ -43,27 +44,33 @@ export async function createPrice(
   const mappings = await checkedMappings(deps.db, projectId, input.features, {
     recurring: input.recurring !== null,
   });
-  if (lookupKey !== null) await refuseTakenLookupKey(deps.db, projectId, lookupKey);
-  const { client, installation } = deps.connections.get(project.connectionId);
-  const made = await askStripeWithLookupKey(lookupKey, () =>
-    client.prices.create(
-      {
-        product: product.id,
-        currency: input.currency,
-        unit_amount: input.unitAmount,
-        metadata: stamps({ installation, projectId }),
-        ...(input.recurring === null
-          ? {}
-          : { recurring: { interval: input.recurring.interval, interval_count: input.recurring.intervalCount } }),
-        ...(input.nickname ? { nickname: input.nickname } : {}),
-        ...(lookupKey === null ? {} : { lookup_key: toStripeLookupKey(projectId, lookupKey) }),
-      },
-      { idempotencyKey: `tollgate:price:${input.repeatKey}` },
-    ),
+  const connection = deps.connections.get(project.connectionId);
+  const { client, installation } = connection;
+  const holder = lookupKey === null ? null : await holderForStripeToJudge(deps.db, connection, projectId, lookupKey);
+  const made = await askStripeWithLookupKey(
+    lookupKey,
+    () =>
+      client.prices.create(
+        {
+          product: product.id,
+          currency: input.currency,
+          unit_amount: input.unitAmount,
+          metadata: stamps({ installation, projectId }),
+          ...(input.recurring === null
+            ? {}
+            : { recurring: { interval: input.recurring.interval, interval_count: input.recurring.intervalCount } }),
+          ...(input.nickname ? { nickname: input.nickname } : {}),
+          ...(lookupKey === null ? {} : { lookup_key: toStripeLookupKey(projectId, lookupKey) }),
+        },
+        { idempotencyKey: `tollgate:price:${input.repeatKey}` },
+      ),
+    holder,
   );
+  // Stripe replayed the first try: since then the key may have moved to another price.
+  const present = holder === null ? made : await askStripe(() => client.prices.retrieve(made.id));
   const now = deps.clock.now();
   return await deps.db.transaction().execute(async (tx) => {
-    const price = await savePrice(tx, { projectId, price: priceOfStripe(made), now });
+    const price = await savePrice(tx, { projectId, price: priceOfStripe(present), now });
     if (price === undefined) throw notFound('product');
     await refetchLater(tx, project.connectionId, { type: 'price', id: price.id });
     await startWithMappings(deps, tx, { projectId, owner: { type: 'price', id: price.id }, mappings, now });

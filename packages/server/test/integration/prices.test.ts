@@ -139,6 +139,30 @@ describe('creating a price', () => {
     expect((await pricesInStripe()).filter(({ nickname }) => nickname === 'Repeated')).toHaveLength(1);
   });
 
+  test('that failed half-way is finished by its repeat though the webhook made the price known', async () => {
+    const headers = { 'idempotency-key': 'price-2' };
+    const body = { ...plain(), lookup_key: 'known_by_webhook', features: [{ code: 'export' }] };
+    const first = await project.secret.post('/prices', body, headers);
+    const { db } = selling.database;
+    await db.deleteFrom('tollgate.mappings').where('owner_id', '=', first.body.id).execute();
+    await db.deleteFrom('tollgate.idempotency_keys').where('idempotency_key', '=', 'price-2').execute();
+    const second = await project.secret.post('/prices', body, headers);
+    expect(second.status).toBe(201);
+    expect(second.body).toMatchObject({ id: first.body.id, features: [{ code: 'export' }] });
+  });
+
+  test('that Stripe carried out without being able to say so is made once', async () => {
+    const control = selling.sandbox.control;
+    control.failRequests({ method: 'POST', path: '/v1/prices', times: 2, outcome: 'lost' });
+    const headers = { 'idempotency-key': 'price-3' };
+    const body = { ...plain(), nickname: 'Lost and found' };
+    const first = await project.secret.post('/prices', body, headers);
+    expect(codeOf(first)).toEqual([503, 'stripe_unavailable']);
+    const second = await project.secret.post('/prices', body, headers);
+    expect(second.status).toBe(201);
+    expect((await pricesInStripe()).filter(({ nickname }) => nickname === 'Lost and found')).toHaveLength(1);
+  });
+
   test('without Stripe is refused, and writes nothing', async () => {
     const count = async () => (await selling.database.db.selectFrom('tollgate.prices').select('id').execute()).length;
     const before = await count();
@@ -163,6 +187,17 @@ describe('a lookup key', () => {
     const second = await create({ lookup_key: 'unique' });
     expect(codeOf(second)).toEqual([409, 'lookup_key_taken']);
     expect(second.body).toMatchObject({ price: first.body.id, errors: [{ path: 'lookup_key' }] });
+  });
+
+  test('that an imported price has is taken too', async () => {
+    const { id } = await selling.stripe.products.create({ name: 'Imported' });
+    const key = `imported_${id}`;
+    const price = await selling.stripe.prices.create({ product: id, currency: 'eur', unit_amount: 1, lookup_key: key });
+    await project.secret.post('/products/import', { stripe_product_id: id });
+    const answer = await create({ lookup_key: key });
+    expect(codeOf(answer)).toEqual([409, 'lookup_key_taken']);
+    expect(answer.body.price).toBe(price.id);
+    expect((await project.secret.get(`/prices/${price.id}`)).body.lookup_key).toBe(key);
   });
 
   test('may be the same in two projects', async () => {
