@@ -1,9 +1,9 @@
 import type { SubscriptionFact, SubscriptionItem } from '@tollgate/core';
 import { loadFacts } from '../facts/load-facts.ts';
+import { hasEnded } from '../mirror/subscription-fact.ts';
 import type { Queryable } from '../platform/database.ts';
 import { notFound, TollgateError } from '../platform/errors.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { hasEnded } from './ended.ts';
 import { getOfferedPrice } from './offered-price.ts';
 
 export const PORTAL_FLOWS = [
@@ -58,13 +58,13 @@ export async function flowData(
 /** The named subscription, or the only one. */
 async function standingSubscription(db: Queryable, customerId: string, id?: string): Promise<SubscriptionFact> {
   const all = (await loadFacts(db, customerId)).filter((fact) => fact.kind === 'subscription');
-  const standing = all.filter((subscription) => !hasEnded(subscription));
+  const standing = all.filter((subscription) => !hasEnded(subscription.status));
   const [found, another] = id === undefined ? standing : all.filter((subscription) => subscription.id === id);
   if (found === undefined) throw notFound('subscription');
   if (another !== undefined) {
     throw invalid('flow.subscription_id', 'is required: the customer has several subscriptions');
   }
-  if (hasEnded(found)) {
+  if (hasEnded(found.status)) {
     const detail = `The subscription ${found.id} has ended. Sell a new one with POST /api/v1/checkout/sessions.`;
     throw new TollgateError('conflict', detail, [{ path: 'flow.subscription_id', message: 'has ended' }]);
   }

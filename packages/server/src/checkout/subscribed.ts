@@ -1,10 +1,10 @@
 import type { Fact, SubscriptionFact } from '@tollgate/core';
 import type { CustomerRow } from '../customers/find.ts';
 import { loadFacts } from '../facts/load-facts.ts';
+import { hasEnded } from '../mirror/subscription-fact.ts';
 import { syncObject } from '../mirror/sync-object.ts';
 import { TollgateError } from '../platform/errors.ts';
 import type { CheckoutDeps } from './deps.ts';
-import { hasEnded } from './ended.ts';
 
 /**
  * Refuses a second subscription to a product: people pay twice where two tabs are open, and upgrades go through the
@@ -34,7 +34,7 @@ function standingIn(facts: readonly Fact[], products: readonly string[]): Subscr
   return facts.filter(
     (fact): fact is SubscriptionFact =>
       fact.kind === 'subscription' &&
-      !hasEnded(fact) &&
+      !hasEnded(fact.status) &&
       fact.items.some(({ productId }) => products.includes(productId)),
   );
 }
