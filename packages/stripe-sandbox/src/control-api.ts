@@ -100,6 +100,21 @@ const OPERATIONS: Record<string, Operation> = {
     });
     return { ok: true };
   },
+  'POST /_sandbox/pay_checkout': (control, given) => {
+    const payment: Record<string, string | boolean> = { authenticated: given.authenticated === true };
+    const cardNumber = optionalText(given, 'card_number');
+    const email = optionalText(given, 'email');
+    const name = optionalText(given, 'name');
+    if (cardNumber !== undefined) payment.cardNumber = cardNumber;
+    if (email !== undefined) payment.email = email;
+    if (name !== undefined) payment.name = name;
+    return control.payCheckout(textOf(given, 'session'), payment);
+  },
+  'POST /_sandbox/settle_payment': (control, given) => {
+    const ending = given.ending === undefined ? 'succeeds' : wordOf(given, 'ending', ['fails', 'succeeds']);
+    control.settlePayment(textOf(given, 'payment_intent'), ending);
+    return { ok: true };
+  },
   'POST /_sandbox/dispute': (control, given) =>
     control.dispute(
       textOf(given, 'payment'),

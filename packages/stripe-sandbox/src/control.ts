@@ -1,8 +1,9 @@
+import { type CheckoutPayment, type CheckoutResult, payCheckoutSession } from './checkout/pay-session.ts';
 import { invalidRequest } from './errors.ts';
 import type { Faults, RequestFailure } from './faults.ts';
 import type { Dispute, Kind, StripeEvent } from './model.ts';
 import { closeDispute, type DisputeCause, type DisputeVerdict, openDispute } from './resources/disputes.ts';
-import { advanceTo, nextDue } from './time.ts';
+import { advanceTo, endPayment, nextDue } from './time.ts';
 import type { DeliveryAttempt } from './webhooks.ts';
 import type { World } from './world.ts';
 
@@ -73,6 +74,24 @@ export class Control {
   failNextPayment(failure: { customer?: string; declineCode?: string } = {}): void {
     const { customer = null, declineCode = 'generic_decline' } = failure;
     this.#act(() => this.#world.plannedFailures.push({ customer, declineCode }));
+  }
+
+  /**
+   * Pays an open checkout session (`cs_…`), as its hosted page does.
+   *
+   * @throws StripeError when there is none, or it is not open
+   */
+  payCheckout(sessionId: string, payment: Partial<CheckoutPayment> = {}): CheckoutResult {
+    const session = this.#world.need('checkout.session', sessionId);
+    const filled = { cardNumber: '4242424242424242', ...payment };
+    return this.#act(() => payCheckoutSession(this.#world, session, filled));
+  }
+
+  /** Ends a payment (`pi_…`) that is under way: it settles, or the bank returns it. */
+  settlePayment(id: string, ending: 'fails' | 'succeeds' = 'succeeds'): void {
+    const intent = this.#world.need('payment_intent', id);
+    if (intent.status !== 'processing') throw invalidRequest(`The payment is not under way, but ${intent.status}.`);
+    this.#act(() => this.#world.inTimeOf(intent.customer, () => endPayment(this.#world, intent, ending)));
   }
 
   /** Opens a dispute about a charge (`ch_…`) or a payment (`pi_…`). */

@@ -8,6 +8,7 @@ import { catchUp } from './time.ts';
 import type { DeliverySettings } from './webhooks.ts';
 import { type AccountSettings, World } from './world.ts';
 
+export type { CheckoutPayment, CheckoutResult } from './checkout/pay-session.ts';
 export type { Control, SandboxState } from './control.ts';
 export type { Faults, RequestFailure } from './faults.ts';
 export { API_VERSION } from './model.ts';

@@ -101,6 +101,65 @@ export interface Plan {
   usage_type: 'licensed' | 'metered';
 }
 
+export interface Coupon {
+  id: string;
+  object: 'coupon';
+  amount_off: number | null;
+  created: number;
+  currency: string | null;
+  duration: 'forever' | 'once' | 'repeating';
+  duration_in_months: number | null;
+  livemode: false;
+  max_redemptions: number | null;
+  metadata: Metadata;
+  name: string | null;
+  percent_off: number | null;
+  redeem_by: number | null;
+  times_redeemed: number;
+  valid: boolean;
+  $: {
+    /** The products that it is good for; empty: all. */
+    products: string[];
+  };
+}
+
+export interface PromotionCode {
+  id: string;
+  object: 'promotion_code';
+  active: boolean;
+  code: string;
+  created: number;
+  customer: string | null;
+  customer_account: null;
+  expires_at: number | null;
+  livemode: false;
+  max_redemptions: number | null;
+  metadata: Metadata;
+  promotion: { coupon: string; type: 'coupon' };
+  restrictions: {
+    first_time_transaction: boolean;
+    minimum_amount: number | null;
+    minimum_amount_currency: string | null;
+  };
+  times_redeemed: number;
+}
+
+export interface Discount {
+  id: string;
+  object: 'discount';
+  checkout_session: string | null;
+  customer: string | null;
+  customer_account: null;
+  end: number | null;
+  invoice: string | null;
+  invoice_item: null;
+  promotion_code: string | null;
+  source: { coupon: string; type: 'coupon' };
+  start: number;
+  subscription: string | null;
+  subscription_item: null;
+}
+
 export interface Address {
   city: string | null;
   country: string | null;
@@ -193,6 +252,8 @@ export interface PaymentMethod {
   $: {
     /** The test number, which decides how payments with it go. */
     number: string;
+    /** Whether the customer has confirmed it with their bank. */
+    authenticated: boolean;
   };
 }
 
@@ -296,7 +357,7 @@ export interface InvoiceLine {
   amount: number;
   currency: string;
   description: string | null;
-  discount_amounts: never[];
+  discount_amounts: { amount: number; discount: string }[];
   discountable: boolean;
   discounts: string[];
   invoice: string;
@@ -411,7 +472,7 @@ export interface Invoice {
   subtotal_excluding_tax: number;
   test_clock: string | null;
   total: number;
-  total_discount_amounts: never[];
+  total_discount_amounts: { amount: number; discount: string }[];
   total_excluding_tax: number;
   total_pretax_credit_amounts: never[];
   total_taxes: never[];
@@ -715,7 +776,7 @@ export interface CheckoutSession {
     tax_ids: never[];
   } | null;
   customer_email: string | null;
-  discounts: never[];
+  discounts: { coupon: string | null; promotion_code: string | null }[];
   expires_at: number;
   integration_identifier: null;
   invoice: string | null;
@@ -770,6 +831,7 @@ export interface CheckoutSession {
       trialEnd: number | null;
       missingPaymentMethod: MissingPaymentMethod;
       anchor: number | null;
+      prorate: boolean;
     };
     payment: {
       metadata: Metadata;
@@ -891,8 +953,10 @@ export interface Kinds {
   'billing_portal.session': PortalSession;
   charge: Charge;
   'checkout.session': CheckoutSession;
+  coupon: Coupon;
   customer: Customer;
   deleted: Deleted;
+  discount: Discount;
   dispute: Dispute;
   event: StripeEvent;
   invoice: Invoice;
@@ -902,6 +966,7 @@ export interface Kinds {
   payment_method: PaymentMethod;
   price: Price;
   product: Product;
+  promotion_code: PromotionCode;
   refund: Refund;
   setup_intent: SetupIntent;
   subscription: Subscription;

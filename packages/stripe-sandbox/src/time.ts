@@ -1,14 +1,40 @@
+import { invoiceOf } from './billing/invoices.ts';
+import { invoiceDue, subscriptionDue } from './billing/renewal.ts';
+import { settlePayment } from './billing/settlement.ts';
+import { expireSession, settleSession } from './checkout/pay-session.ts';
 import { invalidRequest } from './errors.ts';
-import type { TestClock } from './model.ts';
+import type { PaymentIntent, TestClock } from './model.ts';
 import type { Due } from './schedule.ts';
 import type { World } from './world.ts';
 
-/** What is done with each kind of thing when its time has come; every module that plans something adds itself. */
-const dueHandlers = new Map<Due['kind'], (world: World, id: string) => void>();
+/** What is done with each kind of thing when its time has come. */
+const WHEN_DUE: Record<Due['kind'], (world: World, id: string) => void> = {
+  'checkout.session': sessionDue,
+  invoice: invoiceDue,
+  payment_intent: paymentDue,
+  subscription: subscriptionDue,
+};
 
-/** Says what becomes of a kind of object when a reminder of it falls due. */
-export function whenDue(kind: Due['kind'], handler: (world: World, id: string) => void): void {
-  dueHandlers.set(kind, handler);
+function sessionDue(world: World, id: string): void {
+  const session = world.store.get('checkout.session', id);
+  if (session?.status === 'open' && session.expires_at <= world.clock.now()) expireSession(world, session);
+}
+
+function paymentDue(world: World, id: string): void {
+  const intent = world.store.get('payment_intent', id);
+  if (intent?.status === 'processing') endPayment(world, intent);
+}
+
+/** Ends a payment that was under way: its invoice, subscription and checkout session take the consequences. */
+export function endPayment(world: World, intent: PaymentIntent, ending?: 'fails' | 'succeeds'): void {
+  const paid = settlePayment(world, intent, ending);
+  const invoice = invoiceOf(world, intent);
+  const session = world.store
+    .all('checkout.session')
+    .find(
+      ({ payment_intent, invoice: id }) => payment_intent === intent.id || (invoice !== undefined && id === invoice.id),
+    );
+  if (session !== undefined) settleSession(world, session, paid);
 }
 
 /** Carries out all that has fallen due by a time, in order, each as if it were the moment it was due. */
@@ -18,7 +44,7 @@ function runUntil(world: World, testClock: TestClock | null, time: number): void
     const due = schedule.take(time);
     if (due === undefined) return;
     if (testClock !== null) testClock.frozen_time = Math.max(testClock.frozen_time, due.at);
-    world.clock.at(due.at, () => dueHandlers.get(due.kind)?.(world, due.id));
+    world.clock.at(due.at, () => WHEN_DUE[due.kind](world, due.id));
   }
 }
 

@@ -8,6 +8,8 @@ export interface CardBehaviour {
   disputes?: 'fraudulent' | 'inquiry' | 'product_not_received';
   /** The customer is asked by their bank before the first payment. */
   authenticates?: boolean;
+  /** The payment is under way for days, and then settles or fails. */
+  settles?: 'fails' | 'succeeds';
   /** Refunds of it fail after they looked like succeeding, or stay pending for a while. */
   refunds?: 'fail' | 'pend';
 }
@@ -15,7 +17,10 @@ export interface CardBehaviour {
 const PAYS: CardBehaviour = { declines: null, declinesLater: null };
 const refused = (code: string): CardBehaviour => ({ declines: code, declinesLater: code });
 
-/** Stripe's test numbers that behave in a way of their own. Every other number that could be a card's just pays. */
+/**
+ * Stripe's test numbers that behave in a way of their own. Every other number that could be a card's just pays, every
+ * other bank account settles.
+ */
 const BEHAVIOURS: Record<string, CardBehaviour> = {
   '4000000000000002': refused('generic_decline'),
   '4000000000009995': refused('insufficient_funds'),
@@ -29,12 +34,16 @@ const BEHAVIOURS: Record<string, CardBehaviour> = {
   '4000000000002685': { ...PAYS, disputes: 'product_not_received' },
   '4000000000001976': { ...PAYS, disputes: 'inquiry' },
   '4000002500003155': { ...PAYS, authenticates: true },
+  DE89370400440532013000: { ...PAYS, settles: 'succeeds' },
+  DE62370400440532013001: { ...PAYS, settles: 'fails' },
   '4000000000005126': { ...PAYS, refunds: 'fail' },
   '4000000000007726': { ...PAYS, refunds: 'pend' },
 };
 
 export function behaviourOf(number: string): CardBehaviour {
-  return BEHAVIOURS[number] ?? PAYS;
+  const known = BEHAVIOURS[number];
+  if (known !== undefined) return known;
+  return isIban(number) ? { ...PAYS, settles: 'succeeds' } : PAYS;
 }
 
 /** The ids that Stripe takes in place of a payment method in test mode. */
@@ -69,6 +78,11 @@ export function isCardNumber(number: string): boolean {
     sum += value > 9 ? value - 9 : value;
   });
   return sum % 10 === 0;
+}
+
+/** Whether it looks like an account number of a bank, which is debited instead of a card. */
+export function isIban(number: string): boolean {
+  return /^[A-Z]{2}\d{2}[A-Z0-9]{10,30}$/.test(number);
 }
 
 const DECLINE_WORDS: Record<string, { code: string; message: string }> = {

@@ -1,8 +1,8 @@
-import { cardError } from '../errors.ts';
+import { cardError, invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
-import { nestedList } from '../lists.ts';
 import type {
   Customer,
+  Discount,
   Invoice,
   InvoiceLine,
   InvoicePayment,
@@ -13,6 +13,7 @@ import type {
   Subscription,
 } from '../model.ts';
 import type { World } from '../world.ts';
+import { applyDiscounts } from './discounts.ts';
 import { attempt, cancelIntent, openIntent, type PaymentOutcome } from './payments.ts';
 
 /** One line of an invoice to be. */
@@ -34,6 +35,7 @@ export interface InvoiceDraft {
   reason: Invoice['billing_reason'];
   currency: string;
   lines: LineDraft[];
+  discounts?: Discount[];
   period: { start: number; end: number };
   metadata?: Metadata;
   autoAdvance?: boolean;
@@ -101,7 +103,10 @@ export function draftInvoice(world: World, draft: InvoiceDraft): Invoice {
   const id = world.ids.make('in_');
   const now = world.clock.now();
   const lines = draft.lines.map((line) => makeLine(world, id, subscription?.id ?? null, line, draft.currency));
-  const total = lines.reduce((sum, line) => sum + line.amount, 0);
+  const subtotal = lines.reduce((sum, line) => sum + line.amount, 0);
+  const discounts = draft.discounts ?? [];
+  const discountAmounts = applyDiscounts(world, lines, discounts);
+  const total = subtotal - discountAmounts.reduce((sum, { amount }) => sum + amount, 0);
   const invoice = world.store.insert('invoice', {
     id,
     object: 'invoice',
@@ -137,7 +142,7 @@ export function draftInvoice(world: World, draft: InvoiceDraft): Invoice {
     default_source: null,
     default_tax_rates: [],
     description: null,
-    discounts: [],
+    discounts: discounts.map((discount) => discount.id),
     due_date: null,
     effective_at: null,
     ending_balance: null,
@@ -175,11 +180,11 @@ export function draftInvoice(world: World, draft: InvoiceDraft): Invoice {
     statement_descriptor: null,
     status: 'draft',
     status_transitions: { finalized_at: null, marked_uncollectible_at: null, paid_at: null, voided_at: null },
-    subtotal: total,
-    subtotal_excluding_tax: total,
+    subtotal,
+    subtotal_excluding_tax: subtotal,
     test_clock: customer.test_clock,
     total,
-    total_discount_amounts: [],
+    total_discount_amounts: discountAmounts,
     total_excluding_tax: total,
     total_pretax_credit_amounts: [],
     total_taxes: [],
@@ -228,8 +233,12 @@ function applyBalance(world: World, invoice: Invoice): void {
   }
 }
 
-/** Finalizes a draft: it gets a number and a payment to be made. Nothing to pay: it is paid at once. */
-export function finalizeInvoice(world: World, invoice: Invoice): void {
+/**
+ * Finalizes a draft: it gets a number and a payment to be made. Nothing to pay: it is paid at once.
+ *
+ * @param made a payment that has been made for it already
+ */
+export function finalizeInvoice(world: World, invoice: Invoice, made?: PaymentIntent): void {
   const now = world.clock.now();
   const customer = world.store.get('customer', invoice.customer);
   const prefix = customer?.invoice_prefix ?? 'SANDBOX';
@@ -251,13 +260,15 @@ export function finalizeInvoice(world: World, invoice: Invoice): void {
     markPaid(world, invoice);
     return;
   }
-  const intent = openIntent(world, {
-    amount: invoice.amount_due,
-    currency: invoice.currency,
-    customer: invoice.customer,
-    description: invoice.billing_reason === 'subscription_create' ? 'Subscription creation' : 'Subscription update',
-    setupFutureUsage: 'off_session',
-  });
+  const intent =
+    made ??
+    openIntent(world, {
+      amount: invoice.amount_due,
+      currency: invoice.currency,
+      customer: invoice.customer,
+      description: invoice.billing_reason === 'subscription_create' ? 'Subscription creation' : 'Subscription update',
+      setupFutureUsage: 'off_session',
+    });
   world.store.insert('invoice_payment', {
     id: world.ids.make('inpay_'),
     object: 'invoice_payment',
@@ -298,6 +309,11 @@ function markPaid(world: World, invoice: Invoice): void {
   if (open !== undefined) emit(world, 'invoice_payment.paid', open.payment);
 }
 
+/** Counts an open invoice as paid by the payment that was made for it before. */
+export function linkPayment(world: World, invoice: Invoice): void {
+  if (invoice.status === 'open') markPaid(world, invoice);
+}
+
 /** Counts an open invoice as paid without taking money, as when it was settled elsewhere. */
 export function settleOutside(world: World, invoice: Invoice): void {
   const open = defaultPayment(world, invoice);
@@ -320,23 +336,47 @@ export function collectInvoice(
   invoice: Invoice,
   method: PaymentMethod | null,
   onSession: boolean,
-): PaymentOutcome | { paid: false; error: null; declineCode: string } {
+): CollectionOutcome {
   const open = defaultPayment(world, invoice);
   if (open === undefined) throw new Error(`The open invoice ${invoice.id} has no payment.`);
   const outcome =
     method === null
-      ? ({ paid: false, error: null, declineCode: 'missing' } as const)
+      ? ({ status: 'failed', error: null, declineCode: 'missing' } as const)
       : attempt(world, open.intent, method, onSession);
   invoice.attempted = true;
   invoice.attempt_count += 1;
-  if (outcome.paid) {
+  if (outcome.status === 'paid') {
     markPaid(world, invoice);
+  } else if (outcome.status === 'processing') {
+    invoice.next_payment_attempt = null;
+    emit(world, 'invoice.updated', invoice, { attempted: false });
   } else {
-    invoice.next_payment_attempt = nextAttempt(world, invoice);
-    if (invoice.next_payment_attempt !== null) remind(world, invoice, invoice.next_payment_attempt);
-    emit(world, 'invoice.payment_failed', invoice);
+    if (outcome.status === 'requires_action') emit(world, 'invoice.payment_action_required', invoice);
+    notePaymentFailure(world, invoice);
   }
   return outcome;
+}
+
+/** How collecting an invoice ended; without a payment method it fails without an error of a card. */
+export type CollectionOutcome = PaymentOutcome | { status: 'failed'; error: null; declineCode: 'missing' };
+
+function notePaymentFailure(world: World, invoice: Invoice): void {
+  invoice.next_payment_attempt = nextAttempt(world, invoice);
+  if (invoice.next_payment_attempt !== null) remind(world, invoice, invoice.next_payment_attempt);
+  emit(world, 'invoice.payment_failed', invoice);
+}
+
+/** The invoice that a payment was made for, if any. */
+export function invoiceOf(world: World, intent: PaymentIntent): Invoice | undefined {
+  const [payment] = world.store.all('invoice_payment', { key: 'payment_intent', value: intent.id });
+  return payment && world.store.get('invoice', payment.invoice);
+}
+
+/** A payment that had been under way has ended: what that means for its invoice. */
+export function settleInvoice(world: World, invoice: Invoice, paid: boolean): void {
+  if (invoice.status !== 'open') return;
+  if (paid) markPaid(world, invoice);
+  else notePaymentFailure(world, invoice);
 }
 
 /** When a failed invoice is tried again: only renewals are, so many times as the account says. */
@@ -372,16 +412,16 @@ export function markUncollectible(world: World, invoice: Invoice): void {
   emit(world, 'invoice.marked_uncollectible', invoice);
 }
 
-/** An invoice as it is shown, with the first ten of its lines in it. */
-export function shownInvoice(invoice: Invoice): Invoice {
-  return { ...invoice, lines: nestedList(invoice.lines.data, invoice.lines.url) };
-}
-
-/** The error of a payment that was refused, as the API answers it. */
-export function refusal(outcome: { error: PaymentOutcomeError | null; declineCode: string }): Error {
-  if (outcome.error === null) {
-    return cardError('This customer has no payment method to pay with.', {
+/** The error of a payment that did not go through, as the API answers it. */
+export function refusal(outcome: Exclude<CollectionOutcome, { status: 'paid' | 'processing' }>): Error {
+  if (outcome.status === 'requires_action') {
+    return cardError('This payment requires additional user action before it can be completed successfully.', {
       code: 'invoice_payment_intent_requires_action',
+    });
+  }
+  if (outcome.error === null) {
+    return invalidRequest('This customer has no attached payment source or default payment method.', {
+      code: 'resource_missing',
     });
   }
   const { code, decline_code, message, charge, payment_method } = outcome.error;
@@ -392,5 +432,3 @@ export function refusal(outcome: { error: PaymentOutcomeError | null; declineCod
     payment_method,
   });
 }
-
-type PaymentOutcomeError = Extract<PaymentOutcome, { paid: false }>['error'];

@@ -1,9 +1,12 @@
-import { change, emit } from '../events.ts';
+import { emit } from '../events.ts';
 import { bare } from '../expand.ts';
 import type { Charge, Metadata, PaymentError, PaymentIntent, PaymentMethod } from '../model.ts';
 import { openDispute } from '../resources/disputes.ts';
 import type { World } from '../world.ts';
 import { behaviourOf, declineWords } from './cards.ts';
+
+/** How long a debit from a bank account is under way. */
+const SETTLEMENT_SECONDS = 3 * 86_400;
 
 /** What a payment is opened with. Amounts are in the currency's smallest unit. */
 export interface IntentDraft {
@@ -126,14 +129,33 @@ function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, 
   });
 }
 
-/** How an attempt to pay ended. */
-export type PaymentOutcome = { paid: true; charge: Charge } | { paid: false; error: PaymentError; declineCode: string };
+/** How an attempt to pay ended. `processing`: it settles or fails days later. */
+export type PaymentOutcome =
+  | { status: 'paid'; charge: Charge }
+  | { status: 'processing'; charge: Charge }
+  | { status: 'requires_action' }
+  | { status: 'failed'; error: PaymentError; declineCode: string };
 
 /** Takes the failure that was planned for this customer, or for whoever pays next. */
 function takePlannedFailure(world: World, customer: string | null): string | null {
   const index = world.plannedFailures.findIndex((plan) => plan.customer === null || plan.customer === customer);
   const [plan] = index < 0 ? [] : world.plannedFailures.splice(index, 1);
   return plan?.declineCode ?? null;
+}
+
+/**
+ * Why a payment with this method would be refused, or null. A failure that was planned for it is used up.
+ *
+ * @param onSession whether the customer is there; some cards pay only then
+ */
+export function declineOf(
+  world: World,
+  customer: string | null,
+  method: PaymentMethod,
+  onSession: boolean,
+): string | null {
+  const behaviour = behaviourOf(method.$.number);
+  return takePlannedFailure(world, customer) ?? (onSession ? behaviour.declines : behaviour.declinesLater);
 }
 
 /**
@@ -148,28 +170,90 @@ export function attempt(
   onSession: boolean,
 ): PaymentOutcome {
   const behaviour = behaviourOf(method.$.number);
-  const ownDecline = onSession ? behaviour.declines : behaviour.declinesLater;
-  const declineCode = takePlannedFailure(world, intent.customer) ?? ownDecline;
+  intent.next_action = null;
+  if (!intent.payment_method_types.includes(method.type)) intent.payment_method_types = [method.type];
+  if (needsAuthentication(method)) {
+    intent.status = 'requires_action';
+    intent.payment_method = method.id;
+    intent.next_action = {
+      redirect_to_url: { return_url: null, url: `${world.baseUrl}/authenticate/${intent.id}` },
+      type: 'redirect_to_url',
+    };
+    emit(world, 'payment_intent.requires_action', intent);
+    return { status: 'requires_action' };
+  }
+  const declineCode = declineOf(world, intent.customer, method, onSession);
   const charge = makeCharge(world, intent, method, declineCode);
   intent.latest_charge = charge.id;
-  intent.next_action = null;
-  if (declineCode !== null) {
-    const error = declined(charge, method, declineCode);
-    intent.status = 'requires_payment_method';
-    intent.payment_method = null;
-    intent.last_payment_error = error;
-    emit(world, 'charge.failed', charge);
-    emit(world, 'payment_intent.payment_failed', intent);
-    return { paid: false, error, declineCode };
-  }
-  intent.status = 'succeeded';
+  if (declineCode !== null)
+    return { status: 'failed', declineCode, error: fail(world, intent, charge, method, declineCode) };
   intent.payment_method = method.id;
   intent.last_payment_error = null;
+  if (behaviour.settles !== undefined) {
+    charge.status = 'pending';
+    charge.paid = false;
+    intent.status = 'processing';
+    emit(world, 'charge.pending', charge);
+    emit(world, 'payment_intent.processing', intent);
+    world.remind(
+      { at: world.clock.now() + SETTLEMENT_SECONDS, kind: 'payment_intent', id: intent.id },
+      clockOf(world, intent),
+    );
+    return { status: 'processing', charge };
+  }
+  succeed(world, intent, charge);
+  if (behaviour.disputes !== undefined) openDispute(world, charge, behaviour.disputes);
+  return { status: 'paid', charge };
+}
+
+function clockOf(world: World, intent: PaymentIntent): string | null {
+  return intent.customer === null ? null : (world.store.get('customer', intent.customer)?.test_clock ?? null);
+}
+
+function succeed(world: World, intent: PaymentIntent, charge: Charge): void {
+  intent.status = 'succeeded';
   intent.amount_received = intent.amount;
   emit(world, 'charge.succeeded', charge);
   emit(world, 'payment_intent.succeeded', intent);
-  if (behaviour.disputes !== undefined) openDispute(world, charge, behaviour.disputes);
-  return { paid: true, charge };
+}
+
+function fail(
+  world: World,
+  intent: PaymentIntent,
+  charge: Charge,
+  method: PaymentMethod,
+  declineCode: string,
+): PaymentError {
+  const error = declined(charge, method, declineCode);
+  intent.status = 'requires_payment_method';
+  intent.payment_method = null;
+  intent.last_payment_error = error;
+  emit(world, 'charge.failed', charge);
+  emit(world, 'payment_intent.payment_failed', intent);
+  return error;
+}
+
+/** How a payment that was under way ended; as its method says, unless somebody decides otherwise. */
+export function settleIntent(world: World, intent: PaymentIntent, ending?: 'fails' | 'succeeds'): PaymentOutcome {
+  const charge = world.need('charge', intent.latest_charge ?? '');
+  const method = world.need('payment_method', intent.payment_method ?? '');
+  if ((ending ?? behaviourOf(method.$.number).settles) !== 'fails') {
+    charge.status = 'succeeded';
+    charge.paid = true;
+    succeed(world, intent, charge);
+    return { status: 'paid', charge };
+  }
+  const declineCode = 'insufficient_funds';
+  const { code } = declineWords(declineCode);
+  Object.assign(charge, {
+    amount_captured: 0,
+    balance_transaction: null,
+    captured: false,
+    failure_code: code,
+    failure_message: 'The payment was returned by the bank.',
+    status: 'failed',
+  });
+  return { status: 'failed', declineCode, error: fail(world, intent, charge, method, declineCode) };
 }
 
 function declined(charge: Charge, method: PaymentMethod, declineCode: string): PaymentError {
@@ -195,12 +279,7 @@ export function cancelIntent(world: World, intent: PaymentIntent, reason: string
   emit(world, 'payment_intent.canceled', intent);
 }
 
-/** Whether a customer's first payment with this method has to be confirmed with their bank. */
+/** Whether the customer has yet to confirm this method with their bank. */
 export function needsAuthentication(method: PaymentMethod): boolean {
-  return behaviourOf(method.$.number).authenticates === true;
-}
-
-/** Marks a charge as changed; for those who refund or dispute it. */
-export function changeCharge(world: World, charge: Charge, type: string, apply: (charge: Charge) => void): void {
-  change(world, charge, type, apply);
+  return behaviourOf(method.$.number).authenticates === true && !method.$.authenticated;
 }

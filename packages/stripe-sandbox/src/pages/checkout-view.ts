@@ -1,5 +1,6 @@
 import { amountFor, money } from '../billing/amounts.ts';
 import type { CheckoutSession, LineItem } from '../model.ts';
+import { needsMethod } from '../resources/checkout-sessions.ts';
 import type { World } from '../world.ts';
 import { type Html, html, safeLink } from './html.ts';
 import { layout } from './layout.ts';
@@ -13,12 +14,6 @@ export interface CheckoutForm {
   card: CardForm;
   /** Why the last attempt did not go through. */
   refusal: string | null;
-}
-
-/** Whether a card has to be given: not when nothing is due and the shop does not insist. */
-export function needsCard(session: CheckoutSession): boolean {
-  if (session.mode === 'payment') return (session.amount_total ?? 0) > 0;
-  return !(session.payment_method_collection === 'if_required' && (session.amount_total ?? 0) === 0);
 }
 
 /** The e-mail address that the shop has given already; the buyer does not choose another. */
@@ -105,7 +100,7 @@ ${form.emailError === undefined ? null : html`<p class="error" id="email-error">
 
 /** The page on which somebody pays. */
 export function checkoutPage(world: World, session: CheckoutSession, payUrl: string, form: CheckoutForm): Html {
-  const card = needsCard(session);
+  const card = needsMethod(session);
   return layout(
     session.mode === 'setup' ? 'Save a card' : 'Checkout',
     html`<main class="pay">

@@ -1,4 +1,5 @@
 import type { World } from '../world.ts';
+import { CHECKOUT_PATH, handleCheckout } from './checkout.ts';
 import { handleControl } from './control.ts';
 import { isOwnForm, type PageRequest, type PageResponse, page } from './http.ts';
 import { messagePage } from './layout.ts';
@@ -8,8 +9,8 @@ export type { PageRequest, PageResponse } from './http.ts';
 /** Answers requests for the hosted pages; null when the address is none of theirs. */
 export function handlePage(world: World, request: PageRequest): PageResponse | null {
   const { pathname } = new URL(request.path, 'http://localhost');
-  const handle = pathname === '/' ? handleControl : null;
-  if (handle === null) return null;
+  const checkout = CHECKOUT_PATH.exec(pathname);
+  if (pathname !== '/' && checkout === null) return null;
   if (request.method !== 'GET' && request.method !== 'POST') return null;
   if (request.method === 'POST' && !isOwnForm(request)) {
     return page(
@@ -17,5 +18,6 @@ export function handlePage(world: World, request: PageRequest): PageResponse | n
       403,
     );
   }
-  return handle(world, request);
+  if (checkout !== null) return handleCheckout(world, request, checkout[1] ?? '', checkout[2] !== undefined);
+  return handleControl(world, request);
 }

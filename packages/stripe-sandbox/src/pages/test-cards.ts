@@ -8,11 +8,12 @@ export const TEST_CARDS: readonly { number: string; outcome: string }[] = [
   { number: '4000000000000341', outcome: 'pays, then fails at renewal' },
   { number: '4000000000009995', outcome: 'has no funds' },
   { number: '4000000000000259', outcome: 'pays, then disputes' },
+  { number: 'AT611904300234573201', outcome: 'bank debit, paid days later' },
 ];
 
 /** `4242 4242 4242 4242`. */
 export function grouped(number: string): string {
-  return number.replace(/(\d{4})(?=\d)/g, '$1 ');
+  return number.replace(/(\w{4})(?=\w)/g, '$1 ');
 }
 
 /** What stands in the fields of a card form, and what is wrong with it. */
@@ -46,7 +47,7 @@ export function cardFields({ number, expiry, cvc, errors }: CardForm): Html {
   return html`${field('card_number', 'Card number', number, errors.card_number, {
     autocomplete: 'cc-number',
     placeholder: '4242 4242 4242 4242',
-    maxlength: 24,
+    maxlength: 42,
   })}
 <div class="pair">
 ${field('expiry', 'Expiry (month / year)', expiry, errors.expiry, { autocomplete: 'cc-exp', placeholder: 'MM / YY', maxlength: 9 })}
@@ -59,7 +60,7 @@ ${field('cvc', 'Security code', cvc, errors.cvc, { autocomplete: 'cc-csc', place
  * form with `fill` so that nothing typed is lost.
  */
 export function cardChooser(chosen: string): Html {
-  const digits = chosen.replace(/\D/g, '');
+  const digits = chosen.replace(/[\s-]/g, '');
   return html`<div role="group" aria-labelledby="test-cards" class="chooser stack-s">
 <h2 class="small" id="test-cards">Test cards</h2>
 <p class="small soft">Choose one to fill it in.</p>

@@ -69,7 +69,7 @@ export function createCard(
     livemode: false,
     metadata: {},
     type: 'card',
-    $: { number },
+    $: { number, authenticated: false },
   });
 }
 
@@ -94,7 +94,7 @@ export function createBankDebit(world: World, iban: string, payer: Payer = {}): 
     livemode: false,
     metadata: {},
     type: 'sepa_debit',
-    $: { number: iban },
+    $: { number: iban, authenticated: false },
   });
 }
 

@@ -1,0 +1,135 @@
+import { invalidRequest } from '../errors.ts';
+import type { Coupon, Customer, Discount, InvoiceLine, PromotionCode } from '../model.ts';
+import { group, list, optional, text } from '../params.ts';
+import type { World } from '../world.ts';
+import { addPeriods } from './periods.ts';
+
+/** How a discount is asked for, as parameters take it. */
+export const discountsReader = list(
+  group({ coupon: optional(text), promotion_code: optional(text), discount: optional(text) }),
+);
+
+/** A coupon that may be used, and the code that led to it. */
+export interface Redemption {
+  coupon: Coupon;
+  code: PromotionCode | null;
+}
+
+interface Asked {
+  coupon?: string | undefined;
+  promotion_code?: string | undefined;
+}
+
+/** Whether a coupon can be redeemed at the moment. */
+function isRedeemable(world: World, coupon: Coupon): boolean {
+  if (coupon.redeem_by !== null && coupon.redeem_by <= world.clock.now()) return false;
+  return coupon.max_redemptions === null || coupon.times_redeemed < coupon.max_redemptions;
+}
+
+/**
+ * What an asked-for discount gives.
+ *
+ * @throws StripeError when the coupon or code does not exist, or cannot be used any more
+ */
+export function redemptionOf(world: World, asked: Asked, param: string): Redemption {
+  if (asked.promotion_code !== undefined) {
+    const code = world.need('promotion_code', asked.promotion_code, `${param}[promotion_code]`);
+    const spent = code.max_redemptions !== null && code.times_redeemed >= code.max_redemptions;
+    const expired = code.expires_at !== null && code.expires_at <= world.clock.now();
+    const coupon = world.need('coupon', code.promotion.coupon, `${param}[promotion_code]`);
+    if (!code.active || spent || expired || !isRedeemable(world, coupon)) {
+      throw invalidRequest(`This promotion code cannot be redeemed: '${code.code}'.`, {
+        param: `${param}[promotion_code]`,
+      });
+    }
+    return { coupon, code };
+  }
+  if (asked.coupon === undefined) throw invalidRequest('Give a coupon or a promotion code.', { param });
+  const coupon = world.need('coupon', asked.coupon, `${param}[coupon]`);
+  if (!isRedeemable(world, coupon)) {
+    throw invalidRequest(`Coupon expired: ${coupon.id}`, { code: 'coupon_expired', param: `${param}[coupon]` });
+  }
+  return { coupon, code: null };
+}
+
+/** The active promotion code that a customer types, in any case. */
+export function findCode(world: World, typed: string): PromotionCode | undefined {
+  const wanted = typed.trim().toLowerCase();
+  return world.store.all('promotion_code').find(({ active, code }) => active && code.toLowerCase() === wanted);
+}
+
+const MONTHS = {
+  interval: 'month',
+  interval_count: 1,
+  meter: null,
+  trial_period_days: null,
+  usage_type: 'licensed',
+} as const;
+
+/** Uses a coupon up for a customer: makes the discount that stands for it. */
+export function redeem(
+  world: World,
+  { coupon, code }: Redemption,
+  owner: { customer: Customer | null; subscription: string | null; checkoutSession?: string | null },
+): Discount {
+  coupon.times_redeemed += 1;
+  coupon.valid = isRedeemable(world, coupon);
+  if (code !== null) code.times_redeemed += 1;
+  const start = world.clock.now();
+  return world.store.insert('discount', {
+    id: world.ids.make('di_'),
+    object: 'discount',
+    checkout_session: owner.checkoutSession ?? null,
+    customer: owner.customer?.id ?? null,
+    customer_account: null,
+    end: coupon.duration === 'repeating' ? addPeriods(start, MONTHS, coupon.duration_in_months ?? 1) : null,
+    invoice: null,
+    invoice_item: null,
+    promotion_code: code?.id ?? null,
+    source: { coupon: coupon.id, type: 'coupon' },
+    start,
+    subscription: owner.subscription,
+    subscription_item: null,
+  });
+}
+
+/** What a coupon takes off an amount, never more than there is. */
+export function amountOff(coupon: Coupon, amount: number, currency: string): number {
+  if (amount <= 0) return 0;
+  if (coupon.percent_off !== null) return Math.round((amount * coupon.percent_off) / 100);
+  return coupon.currency === currency ? Math.min(amount, coupon.amount_off ?? 0) : 0;
+}
+
+/** Takes discounts off the lines that they are good for, one after the other, and says how much each gave. */
+export function applyDiscounts(
+  world: World,
+  lines: InvoiceLine[],
+  discounts: readonly Discount[],
+): { amount: number; discount: string }[] {
+  return discounts.map((discount) => {
+    const coupon = world.store.get('coupon', discount.source.coupon);
+    let left = coupon?.amount_off ?? Number.POSITIVE_INFINITY;
+    let given = 0;
+    for (const line of lines) {
+      const product = line.pricing?.price_details.product ?? '';
+      const fits = coupon !== undefined && (coupon.$.products.length === 0 || coupon.$.products.includes(product));
+      if (!fits || !line.discountable) continue;
+      const rest = line.amount - line.discount_amounts.reduce((sum, { amount }) => sum + amount, 0);
+      const amount = Math.min(left, amountOff(coupon, rest, line.currency));
+      left -= amount;
+      given += amount;
+      line.discount_amounts.push({ amount, discount: discount.id });
+    }
+    return { amount: given, discount: discount.id };
+  });
+}
+
+/** The discounts of a subscription that still hold. One that is good `once` holds until it was on an invoice. */
+export function activeDiscounts(world: World, ids: readonly string[]): Discount[] {
+  return ids.flatMap((id) => {
+    const discount = world.store.get('discount', id);
+    if (discount === undefined) return [];
+    if (discount.end !== null && discount.end <= world.clock.now()) return [];
+    return [discount];
+  });
+}

@@ -1,0 +1,109 @@
+import { change } from '../events.ts';
+import type { Customer, Invoice, PaymentIntent, PaymentMethod, Subscription } from '../model.ts';
+import type { World } from '../world.ts';
+import { cancelSubscription, hasEnded } from './cancellation.ts';
+import {
+  type CollectionOutcome,
+  collectInvoice,
+  finalizeInvoice,
+  invoiceOf,
+  settleInvoice,
+  subscriptionOf,
+} from './invoices.ts';
+import { settleIntent } from './payments.ts';
+import { planNext } from './planning.ts';
+
+/** What an invoice is paid with when nobody says: the subscription's method, or else the customer's. */
+export function methodFor(
+  world: World,
+  customer: Customer,
+  subscription: Subscription | undefined,
+): PaymentMethod | null {
+  const id = subscription?.default_payment_method ?? customer.invoice_settings.default_payment_method;
+  return id === null ? null : (world.store.get('payment_method', id) ?? null);
+}
+
+function setDelinquent(world: World, customerId: string, delinquent: boolean): void {
+  const customer = world.store.get('customer', customerId);
+  if (customer === undefined || customer.delinquent === delinquent) return;
+  change(world, customer, 'customer.updated', () => {
+    customer.delinquent = delinquent;
+  });
+}
+
+/** What a paid invoice means for its subscription: what was waiting for the money goes on. */
+function onPaid(world: World, invoice: Invoice, subscription: Subscription): void {
+  setDelinquent(world, invoice.customer, false);
+  if (hasEnded(subscription)) return;
+  const waits = ['incomplete', 'past_due', 'unpaid'].includes(subscription.status);
+  if (!waits || subscription.latest_invoice !== invoice.id) return;
+  change(world, subscription, 'customer.subscription.updated', () => {
+    const inTrial = subscription.trial_end !== null && subscription.trial_end > world.clock.now();
+    subscription.status = inTrial ? 'trialing' : 'active';
+  });
+  planNext(world, subscription);
+}
+
+/** What a failed payment means for its subscription: it is owed, and after the last retry what the account says. */
+function onFailed(world: World, invoice: Invoice, subscription: Subscription): void {
+  setDelinquent(world, invoice.customer, true);
+  if (hasEnded(subscription) || invoice.billing_reason === 'subscription_create') return;
+  const last = invoice.next_payment_attempt === null;
+  const { afterRetries } = world.account;
+  if (subscription.status === 'active' || subscription.status === 'trialing') {
+    change(world, subscription, 'customer.subscription.updated', () => {
+      subscription.status = 'past_due';
+    });
+  }
+  if (!last || afterRetries === 'past_due') return;
+  if (afterRetries === 'canceled') {
+    cancelSubscription(world, subscription, { reason: 'payment_failed' });
+    return;
+  }
+  change(world, subscription, 'customer.subscription.updated', () => {
+    subscription.status = 'unpaid';
+  });
+}
+
+function apply(world: World, invoice: Invoice, status: CollectionOutcome['status']): void {
+  const subscription = subscriptionOf(world, invoice);
+  if (subscription === undefined) return;
+  if (status === 'failed' || status === 'requires_action') onFailed(world, invoice, subscription);
+  // A debit that is under way counts as good until it is returned.
+  else if (status === 'paid' || invoice.billing_reason === 'subscription_create') onPaid(world, invoice, subscription);
+}
+
+/** Finalizes a draft; when nothing is due, that pays it. */
+export function finalize(world: World, invoice: Invoice): void {
+  finalizeInvoice(world, invoice);
+  if (invoice.status === 'paid') apply(world, invoice, 'paid');
+}
+
+/** Tries to collect an open invoice, and lets its subscription take the consequences. */
+export function collect(
+  world: World,
+  invoice: Invoice,
+  method: PaymentMethod | null,
+  onSession: boolean,
+): CollectionOutcome {
+  const outcome = collectInvoice(world, invoice, method, onSession);
+  apply(world, invoice, outcome.status);
+  return outcome;
+}
+
+/** An invoice was settled elsewhere, or otherwise became paid: its subscription goes on. */
+export function afterPaid(world: World, invoice: Invoice): void {
+  apply(world, invoice, 'paid');
+}
+
+/** Ends a payment that was under way, with all that hangs on it. */
+export function settlePayment(world: World, intent: PaymentIntent, ending?: 'fails' | 'succeeds'): boolean {
+  const outcome = settleIntent(world, intent, ending);
+  const paid = outcome.status === 'paid';
+  const invoice = invoiceOf(world, intent);
+  if (invoice !== undefined && invoice.status === 'open') {
+    settleInvoice(world, invoice, paid);
+    apply(world, invoice, paid ? 'paid' : 'failed');
+  }
+  return paid;
+}

@@ -1,0 +1,74 @@
+import { isCardNumber, isIban } from '../billing/cards.ts';
+import type { CheckoutSession } from '../model.ts';
+import { leaveCheckout, needsMethod, payCheckoutSession } from '../resources/checkout-sessions.ts';
+import type { World } from '../world.ts';
+import { authenticationPage, type CheckoutForm, checkoutPage, knownEmail } from './checkout-view.ts';
+import { type PageRequest, type PageResponse, page, seeOther } from './http.ts';
+import { messagePage } from './layout.ts';
+import { FILLED_IN, grouped, readCard } from './test-cards.ts';
+
+/** `/c/pay/cs_…` shows the form, `/c/pay/cs_…/pay` takes it. */
+export const CHECKOUT_PATH = /^\/c\/pay\/(cs_[A-Za-z0-9_]+)(\/pay)?$/;
+
+/** The hosted checkout of one session. */
+export function handleCheckout(world: World, request: PageRequest, sessionId: string, pays: boolean): PageResponse {
+  const session = world.store.get('checkout.session', sessionId);
+  if (session === undefined) {
+    return page(messagePage('No such checkout', 'The address leads to no checkout of this sandbox.'), 404);
+  }
+  return world.inTimeOf(session.customer, () => {
+    const over = whyOver(world, session);
+    if (over !== null) return over;
+    const payUrl = `/c/pay/${session.id}/pay`;
+    const empty: CheckoutForm = { email: '', card: FILLED_IN, refusal: null };
+    if (request.method === 'GET') {
+      return pays ? seeOther(`/c/pay/${session.id}`) : page(checkoutPage(world, session, payUrl, empty));
+    }
+    return pay(world, session, payUrl, new URLSearchParams(request.body));
+  });
+}
+
+function whyOver(world: World, session: CheckoutSession): PageResponse | null {
+  if (session.status === 'complete') {
+    return page(messagePage('Already paid', 'This checkout is complete. You can close the page.'), 410);
+  }
+  if (session.status === 'open' && session.expires_at > world.clock.now()) return null;
+  const back = leaveCheckout(world, session);
+  const link = back === null ? null : { href: back, text: 'Back to the shop' };
+  return page(messagePage('This checkout has expired', 'Go back to the shop and begin again.', link), 410);
+}
+
+function pay(world: World, session: CheckoutSession, payUrl: string, sent: URLSearchParams): PageResponse {
+  const form = readForm(world, session, sent);
+  const show = (status: number) => page(checkoutPage(world, session, payUrl, form), status);
+  if (sent.has('fill')) return show(200);
+  if (form.emailError !== undefined || Object.keys(form.card.errors).length > 0) return show(400);
+  if (sent.get('authentication') === 'failed') {
+    form.refusal = 'Your bank could not confirm the payment. Try again, or use another card.';
+    return show(402);
+  }
+  const result = payCheckoutSession(world, session, {
+    cardNumber: form.card.number,
+    email: form.email === '' ? undefined : form.email,
+    authenticated: sent.get('authentication') === 'succeeded',
+  });
+  if (result.ok) return seeOther(result.redirectUrl);
+  if (result.declineCode === 'authentication_required') return page(authenticationPage(session, payUrl, form));
+  form.refusal = result.message;
+  return show(402);
+}
+
+/** What was sent, with what is wrong with it. A field that was not sent at all is none that somebody left empty. */
+function readForm(world: World, session: CheckoutSession, sent: URLSearchParams): CheckoutForm {
+  const chosen = sent.get('fill');
+  const email = (sent.get('email') ?? '').trim();
+  const card = readCard(sent, isNumber, world.clock.now());
+  if (chosen !== null) return { email, card: { ...card, number: grouped(chosen), errors: {} }, refusal: null };
+  if (!needsMethod(session)) card.errors = {};
+  const wrong = sent.has('email') && knownEmail(world, session) === null && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(email);
+  return { email, card, refusal: null, ...(wrong ? { emailError: 'Give your e-mail address.' } : {}) };
+}
+
+function isNumber(text: string): boolean {
+  return isCardNumber(text) || isIban(text.toUpperCase());
+}
