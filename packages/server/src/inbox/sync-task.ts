@@ -2,7 +2,7 @@ import type { ObjectType } from '../mirror/types.ts';
 import type { Task } from '../platform/jobs.ts';
 import type { SyncDeps } from './deps.ts';
 import { failureOf } from './failure.ts';
-import { createQuietPeriods } from './quiet-periods.ts';
+import { createQuietPeriods, type QuietPeriods } from './quiet-periods.ts';
 import { requestSync, type SyncJob } from './request-sync.ts';
 import { DEFAULT_RETRY } from './retry.ts';
 import { settleDead, settleFailed, settleSynced } from './settle-events.ts';
@@ -10,50 +10,81 @@ import { waitingEvents } from './waiting-events.ts';
 
 /** What waited together does not start together. */
 const SPREAD_MS = 1_000;
+/** A sync that finds its object under way looks again then, unless it is called earlier. */
+const BUSY_MS = 1_000;
 
 /**
  * The `sync_object` task: brings one object up to date, and writes down what became of the events that were waiting for
  * it when it began. Failures are written down with them, and it asks for its own next attempt; only what cannot be
  * written down, because the database is away, is left to the job's own retries.
+ *
+ * An object is fetched once at a time, so that a burst of events costs two fetches and not one each. (Several processes
+ * may still fetch it at once; the mirror sorts that out.) What waits for its turn is always a job, and never only a
+ * thought of this process.
  */
 export function syncObjectTask(deps: SyncDeps): Task {
-  const { db, clock, log, retry = DEFAULT_RETRY } = deps;
+  const { db, log } = deps;
   const quiet = createQuietPeriods();
+  const underWay = new Map<string, { next: SyncJob | null }>();
 
   return async (payload) => {
     const job = jobIn(payload);
-    const { connectionId, ref } = job;
-    const quietMs = quiet.leftMs(connectionId);
+    const quietMs = quiet.leftMs(job.connectionId);
     if (quietMs > 0) {
       await requestSync(db, job, { runAt: inReal(quietMs + SPREAD_MS * Math.random()) });
       return;
     }
-    const events = await waitingEvents(db, connectionId, ref.id);
-    const event = events[0];
-    const cause = event ? ({ type: 'event', id: event.id } as const) : job.cause;
+    const key = `${job.connectionId} ${job.ref.id}`;
+    const other = underWay.get(key);
+    if (other !== undefined) {
+      other.next = job;
+      await requestSync(db, job, { runAt: inReal(BUSY_MS), jobKeyMode: 'preserve_run_at' });
+      return;
+    }
+    const own: { next: SyncJob | null } = { next: null };
+    underWay.set(key, own);
     try {
-      const result = await deps.syncObject({ connectionId, ref, cause: cause ?? { type: 'catalog', id: ref.id } });
-      await settleSynced(db, { job, events, now: clock.now(), result });
-    } catch (error) {
-      const failure = failureOf(error);
-      if (failure.kind === 'database') throw error;
-      const settlement = { job, events, now: clock.now(), reason: failure.reason };
-      if (failure.kind === 'for_good') {
-        log.error({ err: error, connection: connectionId, ref, events: events.length }, 'Could not sync an object');
-        await settleDead(db, settlement);
-        return;
+      await syncOnce(deps, quiet, job);
+    } finally {
+      underWay.delete(key);
+      if (own.next !== null) {
+        await requestSync(db, own.next).catch((error: unknown) =>
+          log.debug({ err: error }, 'The next sync comes later'),
+        );
       }
-      const { retryAfterMs } = failure;
-      if (retryAfterMs !== undefined) quiet.begin(connectionId, retryAfterMs);
-      const nextMs = await settleFailed(db, { ...settlement, retry, retryAfterMs });
-      log.warn(
-        { err: error, connection: connectionId, ref, events: events.length, nextMs },
-        'Could not sync an object now',
-      );
-      // Nobody's event keeps it alive: the job has to.
-      if (events.length === 0) throw error;
     }
   };
+}
+
+async function syncOnce(deps: SyncDeps, quiet: QuietPeriods, job: SyncJob): Promise<void> {
+  const { db, clock, log, retry = DEFAULT_RETRY } = deps;
+  const { connectionId, ref } = job;
+  const events = await waitingEvents(db, connectionId, ref.id);
+  const isWaitedFor = events.some(({ status }) => status !== 'dead');
+  // A sync that began after the event came has answered for it.
+  if (!isWaitedFor && job.cause?.type === 'event') return;
+  const event = events[0];
+  const cause = event ? ({ type: 'event', id: event.id } as const) : job.cause;
+  try {
+    const result = await deps.syncObject({ connectionId, ref, cause: cause ?? { type: 'catalog', id: ref.id } });
+    await settleSynced(db, { job, events, now: clock.now(), result });
+  } catch (error) {
+    const failure = failureOf(error);
+    if (failure.kind === 'database') throw error;
+    const about = { err: error, connection: connectionId, ref, events: events.length };
+    const settlement = { job, events, now: clock.now(), reason: failure.reason };
+    if (failure.kind === 'for_good') {
+      log.error(about, 'Could not sync an object');
+      await settleDead(db, settlement);
+      return;
+    }
+    const { retryAfterMs } = failure;
+    if (retryAfterMs !== undefined) quiet.begin(connectionId, retryAfterMs);
+    const nextMs = await settleFailed(db, { ...settlement, retry, retryAfterMs });
+    log.warn({ ...about, nextMs }, 'Could not sync an object now');
+    // No event keeps it alive: the job has to.
+    if (!isWaitedFor) throw error;
+  }
 }
 
 /** Jobs run by the database's clock, which is real time; the service's own may be simulated. */

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Database } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
-import { requestSync } from './request-sync.ts';
+import { requestSync, type SyncJob } from './request-sync.ts';
 import { WAITING } from './statuses.ts';
 
 /** How often events are looked for whose time has come and that nobody looks after. */
@@ -41,10 +41,10 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
       .where(({ or, eb }) =>
         or([eb('object_id', '=', objectId), sql<boolean>`related_ids @> array[${objectId}::text]`]),
       )
-      .returning(['object_type', 'object_id'])
+      .returning(['id', 'object_type', 'object_id'])
       .execute();
-    for (const ref of refsIn(woken)) {
-      await requestSync(tx, { connectionId, ref });
+    for (const sync of syncsOf(woken)) {
+      await requestSync(tx, { connectionId, ...sync });
     }
   });
 }
@@ -52,23 +52,31 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
 async function wakeOverdue(db: Database): Promise<void> {
   const overdue = await db
     .selectFrom('tollgate.events')
-    .select(['connection_id', 'object_type', 'object_id'])
+    .select(['connection_id', 'id', 'object_type', 'object_id'])
     .where('next_attempt_at', '<', sql<Date>`now() - ${FORGOTTEN_AFTER}::interval`)
     .orderBy('next_attempt_at')
     .limit(MOST_AT_ONCE)
     .execute();
   for (const connectionId of new Set(overdue.map((event) => event.connection_id))) {
-    for (const ref of refsIn(overdue.filter((event) => event.connection_id === connectionId))) {
-      await requestSync(db, { connectionId, ref }, { jobKeyMode: 'preserve_run_at', priority: LOW_PRIORITY });
+    for (const sync of syncsOf(overdue.filter((event) => event.connection_id === connectionId))) {
+      await requestSync(db, { connectionId, ...sync }, { jobKeyMode: 'preserve_run_at', priority: LOW_PRIORITY });
     }
   }
 }
 
+interface Woken {
+  id: string;
+  object_type: string | null;
+  object_id: string | null;
+}
+
 /** Each object once, in an order that is the same for everybody who locks their jobs. */
-function refsIn(events: readonly { object_type: string | null; object_id: string | null }[]): ObjectRef[] {
-  const refs = new Map<string, ObjectRef>();
-  for (const { object_type, object_id } of events) {
-    if (object_id !== null) refs.set(object_id, { type: object_type as ObjectRef['type'], id: object_id });
+function syncsOf(events: readonly Woken[]): Pick<SyncJob, 'ref' | 'cause'>[] {
+  const syncs = new Map<string, Pick<SyncJob, 'ref' | 'cause'>>();
+  for (const { id, object_type, object_id } of events) {
+    if (object_id === null) continue;
+    const ref = { type: object_type as ObjectRef['type'], id: object_id };
+    syncs.set(object_id, { ref, cause: { type: 'event', id } });
   }
-  return [...refs.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  return [...syncs.values()].sort((a, b) => (a.ref.id < b.ref.id ? -1 : 1));
 }
