@@ -71,10 +71,10 @@ ${source.verdict === 'ended' ? html`<p class="soft small">Over${source.ended_at 
 function answer(explanation: Explanation): Html {
   const name = DEMO_FEATURES.find(({ code }) => code === explanation.feature)?.name ?? explanation.feature;
   if (!explanation.entitled) {
-    return html`<p><strong>${name}: no</strong>, because ${reasonWords(explanation.reason)}.</p>`;
+    return html`<p><strong>${name}: no.</strong> Why: ${reasonWords(explanation.reason)}.</p>`;
   }
   const until = explanation.valid_to === null ? 'without end' : `until ${moment(explanation.valid_to)}`;
-  return html`<p><strong>${name}: yes</strong>, ${until}, because of ${reasonWords(explanation.reason)}.</p>`;
+  return html`<p><strong>${name}: yes</strong>, ${until}. Why: ${reasonWords(explanation.reason)}.</p>`;
 }
 
 /** Why a customer may or may not use a feature, in words: the answer, then every source with its windows. */

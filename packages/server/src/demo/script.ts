@@ -1,9 +1,10 @@
 /**
- * The page's script: asks for the state every two seconds while somebody looks, and puts a newer one in place. Without
- * it the page works as well; one reloads it.
+ * The page's script: asks for the state every second or two while somebody looks, less often when nothing has happened
+ * for a minute, and puts a newer one in place. Without it the page works as well; one reloads it.
  */
 export const SCRIPT = `
-const every = 2000;
+let shown = '';
+let quiet = 0;
 async function look() {
   const old = document.getElementById('state');
   if (document.visibilityState !== 'visible' || old === null) return;
@@ -11,14 +12,23 @@ async function look() {
     const answer = await fetch('/demo/state', { headers: { accept: 'text/html' } });
     if (!answer.ok) return;
     const text = await answer.text();
-    if (text === window.shown) return;
-    window.shown = text;
+    quiet += 1;
+    if (text === shown) return;
+    quiet = 0;
+    shown = text;
     const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('state');
     if (fresh !== null && fresh.outerHTML !== old.outerHTML) old.replaceWith(fresh);
   } catch {
     // The service is restarting: the next look finds it.
   }
 }
-setInterval(look, every);
-document.addEventListener('visibilitychange', look);
+async function keepLooking() {
+  await look();
+  setTimeout(keepLooking, quiet < 40 ? 1500 : 15000);
+}
+document.addEventListener('visibilitychange', () => {
+  quiet = 0;
+  look();
+});
+keepLooking();
 `;
