@@ -92,7 +92,7 @@ function emailField(known: string | null, form: CheckoutForm): Html {
   return html`<div>
 <label for="email">E-mail</label>
 <input id="email" name="email" type="email" autocomplete="email" placeholder="you@example.com" required value="${form.email}"${
-    form.emailError === undefined ? null : html` aria-invalid="true" aria-describedby="email-error"`
+    form.emailError === undefined ? null : html` aria-invalid="true" aria-describedby="email-error" autofocus`
   }>
 ${form.emailError === undefined ? null : html`<p class="error" id="email-error">${form.emailError}</p>`}
 </div>`;
@@ -109,7 +109,7 @@ ${summary(world, session)}
 <h2>${card ? 'Pay by card' : 'Your details'}</h2>
 <div role="alert" aria-live="assertive">${form.refusal === null ? null : html`<p class="notice bad" id="refusal">${form.refusal}</p>`}</div>
 ${emailField(knownEmail(world, session), form)}
-${card ? cardFields(form.card) : null}
+${card ? cardFields(form.card, form.refusal !== null) : null}
 <p><button class="primary wide">${buttonText(world, session)}</button></p>
 ${card ? cardChooser(form.card.number) : null}
 </form></div>
@@ -127,7 +127,7 @@ export function authenticationPage(session: CheckoutSession, payUrl: string, for
 <p class="small soft">3-D Secure</p>
 <h1>Confirm with your bank</h1>
 <p class="soft">The card ending in ${number.slice(-4)} asks you to confirm the payment${amount}. A real bank would want a code or a fingerprint here.</p>
-<input type="hidden" name="email" value="${form.email}">
+${form.email === '' ? null : html`<input type="hidden" name="email" value="${form.email}">`}
 <input type="hidden" name="card_number" value="${number}">
 <input type="hidden" name="expiry" value="${expiry}">
 <input type="hidden" name="cvc" value="${cvc}">

@@ -167,7 +167,7 @@ ${
   state.configuration.features.payment_method_update.enabled
     ? html`<details${open ? html` open` : null}><summary>Use another card</summary>
 <form method="post" action="${state.url}" class="stack" novalidate><input type="hidden" name="action" value="card">
-${cardFields(state.card)}
+${cardFields(state.card, false)}
 <p><button class="primary">Save the card</button></p>
 ${cardChooser(state.card.number)}</form></details>`
     : null

@@ -31,27 +31,32 @@ function field(
   label: string,
   value: string,
   error: string | undefined,
+  focus: boolean,
   hints: { autocomplete: string; placeholder: string; maxlength: number },
 ): Html {
   return html`<div>
 <label for="${name}">${label}</label>
 <input id="${name}" name="${name}" value="${value}" inputmode="numeric" autocomplete="${hints.autocomplete}" placeholder="${hints.placeholder}" maxlength="${hints.maxlength}" required${
     error === undefined ? null : html` aria-invalid="true" aria-describedby="${name}-error"`
-  }>
+  }${focus ? html` autofocus` : null}>
 ${error === undefined ? null : html`<p class="error" id="${name}-error">${error}</p>`}
 </div>`;
 }
 
-/** Number, expiry and security code. */
-export function cardFields({ number, expiry, cvc, errors }: CardForm): Html {
-  return html`${field('card_number', 'Card number', number, errors.card_number, {
+/**
+ * Number, expiry and security code. Whoever has to correct something starts there.
+ * @param refused - the card itself was refused: begin with its number
+ */
+export function cardFields({ number, expiry, cvc, errors }: CardForm, refused: boolean): Html {
+  const first = refused ? 'card_number' : Object.keys(errors)[0];
+  return html`${field('card_number', 'Card number', number, errors.card_number, first === 'card_number', {
     autocomplete: 'cc-number',
     placeholder: '4242 4242 4242 4242',
     maxlength: 42,
   })}
 <div class="pair">
-${field('expiry', 'Expiry (month / year)', expiry, errors.expiry, { autocomplete: 'cc-exp', placeholder: 'MM / YY', maxlength: 9 })}
-${field('cvc', 'Security code', cvc, errors.cvc, { autocomplete: 'cc-csc', placeholder: '123', maxlength: 4 })}
+${field('expiry', 'Expiry (month / year)', expiry, errors.expiry, first === 'expiry', { autocomplete: 'cc-exp', placeholder: 'MM / YY', maxlength: 9 })}
+${field('cvc', 'Security code', cvc, errors.cvc, first === 'cvc', { autocomplete: 'cc-csc', placeholder: '123', maxlength: 4 })}
 </div>`;
 }
 
