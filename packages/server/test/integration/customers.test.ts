@@ -123,11 +123,30 @@ describe('linking a Stripe customer', () => {
       'select payload from graphile_worker._private_jobs where key = $1',
       [`sync:default:${id}`],
     );
-    expect(rows).toEqual([{ payload: { connectionId: 'default', ref: { type: 'customer', id } } }]);
+    const cause = { type: 'customer', id: answer.body.id };
+    expect(rows).toEqual([{ payload: { connectionId: 'default', ref: { type: 'customer', id }, cause } }]);
     const audit = await selling.service.admin.get(`/admin/audit?project_id=${project.id}&customer_id=u_linked`);
     expect(audit.body.data).toMatchObject([
       { action: 'customer.linked', customer: answer.body.id, detail: { stripe_customer: id, replaces: null } },
     ]);
+  });
+
+  test('has each of its subscriptions fetched, whatever became of them', async () => {
+    const id = await inStripe();
+    const product = await selling.stripe.products.create({ name: 'Legacy' });
+    const recurring = { interval: 'month' } as const;
+    const { id: price } = await selling.stripe.prices.create({
+      product: product.id,
+      currency: 'eur',
+      unit_amount: 0,
+      recurring,
+    });
+    const first = await selling.stripe.subscriptions.create({ customer: id, items: [{ price }] });
+    const second = await selling.stripe.subscriptions.create({ customer: id, items: [{ price }] });
+    await selling.stripe.subscriptions.cancel(second.id);
+    await put('u_subscribed', { stripe_customer_id: id });
+    const keys = await selling.jobKeys();
+    for (const object of [id, first.id, second.id]) expect(keys).toContain(`sync:default:${object}`);
   });
 
   test('again stamps again and records nothing twice', async () => {
@@ -242,6 +261,44 @@ describe('linking a Stripe customer', () => {
     // What needs no Stripe works on.
     const plain = await selling.withoutStripe(() => put('u_offline', { email: 'a@example.com' }));
     expect(plain.status).toBe(200);
+  });
+});
+
+describe('email and name of a linked customer', () => {
+  const contactOf = async (id: string) => {
+    const customer = await selling.stripe.customers.retrieve(id);
+    return customer.deleted === true ? null : { email: customer.email, name: customer.name };
+  };
+
+  test('are changed in Stripe too', async () => {
+    const id = await inStripe();
+    await put('u_contact', { stripe_customer_id: id, name: 'Linked' });
+    expect(await contactOf(id)).toEqual({ email: 'payer@example.com', name: 'Linked' });
+    await put('u_contact', { email: 'new@example.com' });
+    expect(await contactOf(id)).toEqual({ email: 'new@example.com', name: 'Linked' });
+    const cleared = await put('u_contact', { name: null });
+    expect(cleared.body).toMatchObject({ email: 'new@example.com', name: null });
+    expect(await contactOf(id)).toMatchObject({ email: 'new@example.com', name: null });
+  });
+
+  test('without Stripe stay as they are', async () => {
+    const id = await inStripe();
+    await put('u_contact_offline', { stripe_customer_id: id, email: 'kept@example.com' });
+    const answer = await selling.withoutStripe(() => put('u_contact_offline', { email: 'lost@example.com' }));
+    expect(codeOf(answer)).toEqual([503, 'stripe_unavailable']);
+    expect((await get('u_contact_offline')).body.email).toBe('kept@example.com');
+    expect(await contactOf(id)).toMatchObject({ email: 'kept@example.com' });
+    // What is said already needs nobody.
+    const same = await selling.withoutStripe(() => put('u_contact_offline', { email: 'kept@example.com' }));
+    expect(same.status).toBe(200);
+  });
+
+  test('are changed here when the Stripe customer was deleted', async () => {
+    const id = await inStripe();
+    await put('u_contact_gone', { stripe_customer_id: id });
+    await selling.stripe.customers.del(id);
+    const answer = await put('u_contact_gone', { email: 'still@example.com' });
+    expect([answer.status, answer.body.email]).toEqual([200, 'still@example.com']);
   });
 });
 

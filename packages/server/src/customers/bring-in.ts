@@ -1,0 +1,43 @@
+import type { Tx } from '../platform/database.ts';
+import { enqueue } from '../platform/jobs.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import { askStripe } from '../stripe/refusal.ts';
+import type { CustomerRow } from './find.ts';
+
+/** An object of Stripe's that can give access, as the jobs name it. */
+export interface StripeObject {
+  type: 'subscription' | 'checkout_session';
+  id: string;
+}
+
+/**
+ * Everything that a Stripe customer has subscribed to or bought.
+ * @throws TollgateError `stripe_unavailable`, `stripe_refused`
+ */
+export async function objectsOf({ client }: StripeConnection, customer: string): Promise<StripeObject[]> {
+  return await askStripe(async () => {
+    const objects: StripeObject[] = [];
+    for await (const { id } of client.subscriptions.list({ customer, status: 'all', limit: 100 })) {
+      objects.push({ type: 'subscription', id });
+    }
+    for await (const { id, mode } of client.checkout.sessions.list({ customer, status: 'complete', limit: 100 })) {
+      if (mode === 'payment') objects.push({ type: 'checkout_session', id });
+    }
+    return objects;
+  });
+}
+
+/**
+ * Has the Stripe customer and what it has fetched after the commit, and what was told of it looked at again that nobody
+ * could be found for.
+ * @param customer - with the link
+ */
+export async function bringIn(tx: Tx, customer: CustomerRow, has: readonly StripeObject[]): Promise<void> {
+  const { connection_id: connectionId, stripe_customer_id: objectId } = customer;
+  if (objectId === null) return;
+  const cause = { type: 'customer', id: customer.id };
+  for (const ref of [{ type: 'customer', id: objectId }, ...has]) {
+    await enqueue(tx, 'sync_object', { connectionId, ref, cause }, { jobKey: `sync:${connectionId}:${ref.id}` });
+  }
+  await enqueue(tx, 'wake_parked', { connectionId, objectId }, { jobKey: `wake:${connectionId}:${objectId}` });
+}
