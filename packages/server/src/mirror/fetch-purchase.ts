@@ -23,8 +23,9 @@ export interface FetchedPayment {
 /** A one-off purchase with everything that its fact is made of. */
 export interface FetchedPurchase {
   session: SessionShape;
+  /** What was bought once and for all; a subscription's own lines are not among them. */
   lines: readonly LineItemShape[];
-  /** Null when nothing had to be paid. */
+  /** Of a subscription's session, that of its first invoice. Null when nothing had to be paid. */
   intent: PaymentIntentShape | null;
   /** The latest attempt to pay; null before the first. */
   charge: ChargeShape | null;
@@ -34,7 +35,7 @@ export interface FetchedPurchase {
 
 /**
  * A one-off purchase by its payment intent or its checkout session.
- * @returns null when Stripe has no such object, or it belongs to no one-off session
+ * @returns null when Stripe has no such object, or nothing was sold with it but a subscription
  */
 export async function fetchPurchase(
   connection: StripeConnection,
@@ -75,18 +76,27 @@ export async function purchaseOfPayment(
   { intent, session }: FetchedPayment,
 ): Promise<FetchedPurchase | null> {
   if (session === null || session.mode !== 'payment') return null;
-  return await complete(connection, session, intent);
+  return await complete(connection, session, intent, await fetchLines(connection, session.id));
 }
 
-/** @returns null when the session is no one-off one */
+/**
+ * What a session sold once and for all: everything in a one-off session, and what stood beside the subscription in a
+ * subscription's, which its first invoice charges.
+ * @returns null when that is nothing
+ */
 export async function purchaseOfSession(
   connection: StripeConnection,
   session: SessionShape,
 ): Promise<FetchedPurchase | null> {
-  if (session.mode !== 'payment') return null;
-  const paymentIntentId = idOrNull(session.payment_intent);
-  const intent = paymentIntentId === null ? null : await fetchIntent(connection, paymentIntentId);
-  return await complete(connection, session, intent);
+  if (session.mode !== 'payment' && session.mode !== 'subscription') return null;
+  const lines = await fetchLines(connection, session.id);
+  if (session.mode === 'payment') {
+    return await complete(connection, session, await fetchIntent(connection, idOrNull(session.payment_intent)), lines);
+  }
+  const beside = lines.filter(({ price }) => price !== null && (price.recurring ?? null) === null);
+  if (beside.length === 0) return null;
+  const intentId = await intentOfInvoice(connection, idOrNull(session.invoice));
+  return await complete(connection, session, await fetchIntent(connection, intentId), beside);
 }
 
 /** The subscription whose invoice a payment intent pays; null when it pays none. */
@@ -101,7 +111,19 @@ export async function subscriptionOfPayment({ client }: StripeConnection, id: st
   return null;
 }
 
-async function fetchIntent({ client }: StripeConnection, id: string): Promise<PaymentIntentShape | null> {
+/** The payment intent that pays an invoice, or is to; null when it takes none. */
+async function intentOfInvoice({ client }: StripeConnection, invoice: string | null): Promise<string | null> {
+  if (invoice === null) return null;
+  const payments: InvoicePaymentShape[] = [];
+  for await (const payment of client.invoicePayments.list({ invoice, limit: 100 })) {
+    payments.push(parseShape(InvoicePaymentShape, payment, 'invoice payment'));
+  }
+  const chosen = payments.find(({ status }) => status === 'paid') ?? payments.find(({ status }) => status === 'open');
+  return idOrNull(chosen?.payment.payment_intent);
+}
+
+async function fetchIntent({ client }: StripeConnection, id: string | null): Promise<PaymentIntentShape | null> {
+  if (id === null) return null;
   try {
     const intent = await client.paymentIntents.retrieve(id, { expand: ['latest_charge', 'customer'] });
     return parseShape(PaymentIntentShape, intent, 'payment intent');
@@ -111,15 +133,20 @@ async function fetchIntent({ client }: StripeConnection, id: string): Promise<Pa
   }
 }
 
+async function fetchLines({ client }: StripeConnection, session: string): Promise<LineItemShape[]> {
+  const lines: LineItemShape[] = [];
+  for await (const line of client.checkout.sessions.listLineItems(session, { limit: 100 })) {
+    lines.push(parseShape(LineItemShape, line, 'line item'));
+  }
+  return lines;
+}
+
 async function complete(
   { client }: StripeConnection,
   session: SessionShape,
   intent: PaymentIntentShape | null,
+  lines: readonly LineItemShape[],
 ): Promise<FetchedPurchase> {
-  const lines: LineItemShape[] = [];
-  for await (const line of client.checkout.sessions.listLineItems(session.id, { limit: 100 })) {
-    lines.push(parseShape(LineItemShape, line, 'line item'));
-  }
   if (intent === null) return { session, lines, intent, charge: null, refunds: [], disputes: [] };
   const refunds: RefundShape[] = [];
   for await (const refund of client.refunds.list({ payment_intent: intent.id, limit: 100 })) {

@@ -2,9 +2,12 @@ import type { Instant, PurchaseFact, PurchaseLine } from '@tollgate/core';
 import type { FetchedPurchase } from './fetch-purchase.ts';
 import { type DisputeShape, idOf, type LineItemShape, type RefundShape } from './shapes.ts';
 
-/** The purchase's business key: ten events about one payment make one purchase. */
+/**
+ * The purchase's business key: ten events about one payment make one purchase. Where nothing had to be paid, or the
+ * payment is that of a subscription's first invoice, it is the session.
+ */
 export function purchaseId({ intent, session }: Pick<FetchedPurchase, 'intent' | 'session'>): string {
-  return intent?.id ?? session.id;
+  return session.mode === 'payment' && intent !== null ? intent.id : session.id;
 }
 
 /**

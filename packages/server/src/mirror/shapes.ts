@@ -132,7 +132,13 @@ export const InvoiceParentShape = Type.Object({
   ),
 });
 
-export const InvoicePaymentShape = Type.Object({ id: Type.String(), invoice: Reference });
+export const InvoicePaymentShape = Type.Object({
+  id: Type.String(),
+  invoice: Reference,
+  status: Type.String(),
+  payment: Type.Object({ payment_intent: Type.Optional(OrNull(Reference)) }),
+});
+export type InvoicePaymentShape = Static<typeof InvoicePaymentShape>;
 
 export const SessionShape = Type.Object({
   id: Type.String(),
@@ -146,6 +152,8 @@ export const SessionShape = Type.Object({
   customer: OrNull(Type.Union([Type.String(), CustomerShape])),
   payment_intent: OrNull(Reference),
   subscription: OrNull(Reference),
+  /** The first invoice of a subscription that was sold. */
+  invoice: Type.Optional(OrNull(Reference)),
   metadata: OrNull(Metadata),
 });
 export type SessionShape = Static<typeof SessionShape>;
@@ -153,7 +161,9 @@ export type SessionShape = Static<typeof SessionShape>;
 export const LineItemShape = Type.Object({
   id: Type.String(),
   quantity: OrNull(Count),
-  price: OrNull(Type.Object({ id: Type.String(), product: Reference })),
+  price: OrNull(
+    Type.Object({ id: Type.String(), product: Reference, recurring: Type.Optional(OrNull(Type.Object({}))) }),
+  ),
 });
 export type LineItemShape = Static<typeof LineItemShape>;
 

@@ -2,11 +2,13 @@ import type { Selectable } from 'kysely';
 import type { Tx } from '../platform/database.ts';
 import type { Schema } from '../schema.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
-import { fetchSession, purchaseOfSession } from './fetch-purchase.ts';
+import { fetchSession } from './fetch-purchase.ts';
+import { mergeResults } from './merge-results.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
 import { idOrNull, type SessionShape } from './shapes.ts';
-import { savePurchase, syncPayment } from './sync-payment.ts';
+import { syncPayment } from './sync-payment.ts';
+import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
@@ -24,33 +26,38 @@ export async function syncSession(deps: MirrorDeps, request: SyncRequest): Promi
   const connection = deps.connections.get(request.connectionId);
   const sequence = await takeNumber(db, connection.id, id);
   const session = await fetchSession(connection, id);
-  if (session === null) return { status: 'ignored', reason: 'missing_in_stripe', projectId: null, customerId: null };
-  const bought = await syncBought(deps, request, session);
-  const free = bought === null && session.status === 'complete' ? await purchaseOfSession(connection, session) : null;
+  if (session === null) return await syncSessionPurchase(deps, request);
+  const results = await syncBought(deps, request, session);
+  const bought = mergeResults(results);
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
-  let result = bought;
   const own = await applyInOrder(db, fetch, async (tx) => {
-    if (free !== null) result = await savePurchase(tx, connection, free, fetch, request);
     const row = await lockSession(tx, connection, id);
-    if (row === undefined) return result ?? NOTHING_BOUGHT;
-    const changed = await saveSession(tx, row, session, result, fetch.now);
+    if (row === undefined) return NOTHING_BOUGHT;
+    const changed = await saveSession(tx, row, session, results, fetch.now);
     // The session's own state is saved in order, whether or not what was bought in it could be.
     const { project_id: projectId, customer_id: customerId } = row;
     return { status: changed ? 'applied' : 'unchanged', reason: null, projectId, customerId };
   });
-  return own.status === 'stale' ? (bought ?? own) : (result ?? own);
+  return bought ?? own;
 }
 
-/** @returns null when the session holds nothing that has an object of its own */
-async function syncBought(deps: MirrorDeps, request: SyncRequest, session: SessionShape): Promise<SyncResult | null> {
+/** Brings up to date whatever came out of the session. */
+async function syncBought(deps: MirrorDeps, request: SyncRequest, session: SessionShape): Promise<SyncResult[]> {
+  const results: SyncResult[] = [];
   const subscription = idOrNull(session.subscription);
   if (subscription !== null) {
     const ref = { type: 'subscription' as const, id: subscription };
-    return await syncSubscription(deps, { ...request, ref }, sessionHints(session));
+    results.push(await syncSubscription(deps, { ...request, ref }, sessionHints(session)));
   }
   const payment = idOrNull(session.payment_intent);
-  if (session.mode !== 'payment' || payment === null) return null;
-  return await syncPayment(deps, { ...request, ref: { type: 'payment', id: payment } });
+  if (session.mode === 'payment' && payment !== null) {
+    results.push(await syncPayment(deps, { ...request, ref: { type: 'payment', id: payment } }));
+  } else if (session.status === 'complete') {
+    const result = await syncSessionPurchase(deps, request);
+    // Most subscriptions are sold alone.
+    if (result.reason !== 'nothing_bought') results.push(result);
+  }
+  return results;
 }
 
 async function lockSession(tx: Tx, connection: StripeConnection, id: string): Promise<SessionRow | undefined> {
@@ -68,7 +75,7 @@ async function saveSession(
   tx: Tx,
   row: SessionRow,
   session: SessionShape,
-  bought: SyncResult | null,
+  bought: readonly SyncResult[],
   now: number,
 ): Promise<boolean> {
   const state = {
@@ -88,7 +95,7 @@ async function saveSession(
 }
 
 /** What was bought is known here, and paid as far as Stripe is concerned: a success page may show it. */
-function isApplied(session: SessionShape, bought: SyncResult | null): boolean {
+function isApplied(session: SessionShape, bought: readonly SyncResult[]): boolean {
   if (session.status !== 'complete' || session.payment_status === 'unpaid') return false;
-  return bought !== null && bought.status !== 'ignored' && bought.status !== 'parked';
+  return bought.length > 0 && bought.every(({ status }) => status !== 'ignored' && status !== 'parked');
 }

@@ -170,6 +170,9 @@ describe('a one-off purchase', () => {
     expect(await world.fact(cs)).toMatchObject({ id: cs, status: 'paid', amountMinor: 0 });
     expect(await world.access(project, externalId)).toEqual({ entitled: true, reason: 'purchase' });
     expect((await world.sync('checkout_session', cs)).status).toBe('unchanged');
+    world.stripe.remove(cs);
+    expect((await world.sync('checkout_session', cs)).status).toBe('applied');
+    expect(await world.access(project, externalId)).toMatchObject({ entitled: false });
   });
 
   it('is none while the page is open, whatever card was tried', async () => {
@@ -305,6 +308,41 @@ describe('a subscription session', () => {
     expect(await world.sync('checkout_session', 'cs_sub')).toMatchObject({ status: 'applied', customerId });
     expect(await sessionRow('cs_sub')).toEqual({ status: 'complete', payment_status: 'paid', applied: true });
     expect(await world.access(project, 'subscribing')).toMatchObject({ entitled: true });
+  });
+
+  it('also holds what was bought once and for all beside the subscription', async () => {
+    const customerId = await world.addCustomer(project, 'mixed', 'cus_mixed');
+    await addSessionRow('cs_mixed', customerId, 'subscription');
+    const monthly = price('price_plain', 'prod_plain');
+    const lifetime = price('price_a', 'prod_a', { type: 'one_time', recurring: null });
+    world.stripe.put(
+      customer('cus_mixed'),
+      subscription('sub_mixed', 'cus_mixed', [item('si_mixed', monthly)]),
+      session('cs_mixed', {
+        mode: 'subscription',
+        subscription: 'sub_mixed',
+        invoice: 'in_mixed',
+        customer: 'cus_mixed',
+        line_items_all: [lineItem('li_mixed_1', monthly), lineItem('li_mixed_2', lifetime)],
+      }),
+      invoice('in_mixed', 'sub_mixed', { status: 'paid' }),
+      invoicePayment('inpay_mixed', 'in_mixed', 'pi_mixed'),
+      paymentIntent('pi_mixed', { customer: 'cus_mixed' }),
+    );
+    expect(await world.sync('checkout_session', 'cs_mixed')).toMatchObject({ status: 'applied', customerId });
+    expect(await world.fact('sub_mixed')).toMatchObject({ items: [{ priceId: 'price_plain' }] });
+    expect(await world.fact('cs_mixed')).toMatchObject({
+      status: 'paid',
+      amountMinor: 5000,
+      lines: [{ priceId: 'price_a', productId: 'prod_a', quantity: 1 }],
+    });
+    expect(await world.access(project, 'mixed')).toEqual({ entitled: true, reason: 'purchase' });
+    expect(await sessionRow('cs_mixed')).toMatchObject({ applied: true });
+
+    world.stripe.put(refund('re_mixed', 'pi_mixed'));
+    expect(await world.sync('payment', 'pi_mixed')).toMatchObject({ status: 'applied', customerId });
+    expect(await world.access(project, 'mixed')).toEqual({ entitled: false, reason: 'refunded' });
+    expect(await world.fact('sub_mixed')).toMatchObject({ status: 'active' });
   });
 
   it('that nobody here made and that sold nothing of ours is ignored', async () => {

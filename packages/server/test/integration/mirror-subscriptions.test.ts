@@ -15,6 +15,7 @@ import {
 } from '../support/mirror-objects.ts';
 import type { Json } from '../support/mirror-stripe.ts';
 import { INSTALLATION, type MirrorWorld, startMirrorWorld } from '../support/mirror-world.ts';
+import { until } from '../support/until.ts';
 
 let world: MirrorWorld;
 let project: string;
@@ -98,6 +99,31 @@ describe('a subscription', () => {
       expect({ order, fact: await world.fact(id) }).toMatchObject({ order, fact: { status: 'canceled' } });
       expect(await world.access(project, externalId)).toEqual({ entitled: false, reason: 'canceled' });
     }
+  });
+
+  it('waits for the one who is saving it, and then knows that it is stale', async () => {
+    const { id } = await subscribe();
+    const held = world.stripe.holdNext(`subscriptions/${id}`);
+    const slow = world.sync('subscription', id);
+    await held.arrived;
+    const other = await world.database.pool.connect();
+    try {
+      await other.query('begin');
+      await other.query('update tollgate.object_sequences set applied = 99 where object_id = $1', [id]);
+      held.release();
+      await until(async () => {
+        // Inside a transaction, PostgreSQL shows what it showed first.
+        const { rows } = await world.database.pool.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return rows.length > 0;
+      });
+      await other.query('commit');
+    } finally {
+      other.release();
+    }
+    expect((await slow).status).toBe('stale');
+    expect(await world.fact(id)).toBeUndefined();
   });
 
   it('is one fact when ten are synced at once', async () => {

@@ -1,0 +1,66 @@
+import { wakeParked } from '../catalog/wake-parked.ts';
+import type { Cause } from '../facts/cause.ts';
+import type { Tx } from '../platform/database.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import type { AttributionHints } from './attribute.ts';
+import { currentFact } from './current-fact.ts';
+import type { FetchedPurchase } from './fetch-purchase.ts';
+import { linkStripeCustomer } from './link-customer.ts';
+import { lockOwner } from './owner.ts';
+import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
+import { recordPayment } from './record-payment.ts';
+import { saveOwned } from './save-owned.ts';
+import type { Fetch } from './sequence.ts';
+import { sessionHints } from './session-hints.ts';
+import { type CustomerShape, idOf, idOrNull } from './shapes.ts';
+import type { SyncResult } from './types.ts';
+
+/** What a purchase says about whose it is. */
+export function purchaseHints(purchase: FetchedPurchase): AttributionHints {
+  const { intent, session, lines } = purchase;
+  const ofSession = sessionHints(session);
+  const customer = customerOf(purchase);
+  return {
+    ...ofSession,
+    known: [{ kind: 'purchase', id: purchaseId(purchase) }, ...ofSession.known],
+    metadata: [intent?.metadata, ...ofSession.metadata],
+    stripeCustomer: customer === null ? null : { id: customer.id, metadata: customer.metadata ?? null },
+    priceIds: lines.flatMap(({ price }) => (price === null ? [] : [price.id])),
+    productIds: lines.flatMap(({ price }) => (price === null ? [] : [idOf(price.product)])),
+  };
+}
+
+/** Saves a purchase for whoever made it; in the transaction of the object that was fetched. */
+export async function savePurchase(
+  tx: Tx,
+  connection: StripeConnection,
+  purchase: FetchedPurchase,
+  fetch: Fetch,
+  cause: Cause,
+): Promise<SyncResult> {
+  const id = purchaseId(purchase);
+  const known = await currentFact(tx, connection.id, 'purchase', id);
+  if (known === undefined && !isPurchase(purchase)) {
+    return { status: 'ignored', reason: 'nothing_bought', projectId: null, customerId: null };
+  }
+  const owner = await lockOwner(tx, connection, purchaseHints(purchase), fetch.now);
+  if ('refused' in owner) return owner.refused;
+  const { customer } = owner;
+  const stripeCustomer = customerOf(purchase);
+  if (stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
+  const owned = { projectId: customer.project_id, customerId: customer.id };
+  await recordPayment(tx, connection.id, {
+    ...owned,
+    id,
+    checkoutSessionId: purchase.session.id,
+    chargeId: purchase.charge?.id ?? null,
+    subscriptionId: idOrNull(purchase.session.subscription),
+  });
+  if (known === undefined) await wakeParked(tx, connection.id, id);
+  return await saveOwned(tx, { ...owned, fact: purchaseFact(purchase), fetch, cause });
+}
+
+function customerOf({ intent, session }: FetchedPurchase): CustomerShape | null {
+  const customer = intent?.customer ?? session.customer;
+  return typeof customer === 'string' ? { id: customer } : customer;
+}
