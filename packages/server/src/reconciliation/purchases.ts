@@ -1,6 +1,7 @@
 import { attribute } from '../mirror/attribute.ts';
-import { type FetchedPurchase, fetchPayment, fetchPurchase, purchaseOfPayment } from '../mirror/fetch-purchase.ts';
+import { type FetchedPurchase, fetchPayment, fetchPurchase, purchaseOfPayment, purchaseOfSession } from '../mirror/fetch-purchase.ts';
 import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
+import { parseShape, SessionShape } from '../mirror/shapes.ts';
 import { purchaseHints } from '../mirror/sync-payment.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
@@ -32,12 +33,14 @@ export const purchases: Kind<Stripe.Checkout.Session> = {
     return await look.connection.client.checkout.sessions.list({
       ...customer,
       limit,
+      expand: ['data.customer'],
       ...(startingAfter === undefined ? {} : { starting_after: startingAfter }),
     });
   },
 
   async compare(look, listed) {
-    const fetched = await look.ask('purchase', () => fetchPurchase(look.connection, { sessionId: listed.id }));
+    const session = parseShape(SessionShape, listed, 'checkout session');
+    const fetched = await look.ask('purchase', () => purchaseOfSession(look.connection, session));
     return fetched === null ? { status: 'ignored' } : await compareFetched(look, fetched);
   },
 
