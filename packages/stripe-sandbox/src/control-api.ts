@@ -115,6 +115,10 @@ const OPERATIONS: Record<string, Operation> = {
     control.settlePayment(textOf(given, 'payment_intent'), ending);
     return { ok: true };
   },
+  'POST /_sandbox/refund': (control, given) =>
+    control.refund(textOf(given, 'payment'), given.amount === undefined ? undefined : numberOf(given, 'amount')),
+  'POST /_sandbox/fail_refund': (control, given) => control.failRefund(textOf(given, 'refund')),
+  'POST /_sandbox/succeed_refund': (control, given) => control.succeedRefund(textOf(given, 'refund')),
   'POST /_sandbox/dispute': (control, given) =>
     control.dispute(
       textOf(given, 'payment'),

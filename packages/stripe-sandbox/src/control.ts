@@ -1,7 +1,8 @@
+import { failRefund, refundCharge, succeedRefund } from './billing/refunds.ts';
 import { type CheckoutPayment, type CheckoutResult, payCheckoutSession } from './checkout/pay-session.ts';
 import { invalidRequest } from './errors.ts';
 import type { Faults, RequestFailure } from './faults.ts';
-import type { Dispute, Kind, StripeEvent } from './model.ts';
+import type { Charge, Dispute, Kind, Refund, StripeEvent } from './model.ts';
 import { closeDispute, type DisputeCause, type DisputeVerdict, openDispute } from './resources/disputes.ts';
 import { advanceTo, endPayment, nextDue } from './time.ts';
 import type { DeliveryAttempt } from './webhooks.ts';
@@ -94,11 +95,25 @@ export class Control {
     this.#act(() => this.#world.inTimeOf(intent.customer, () => endPayment(this.#world, intent, ending)));
   }
 
+  /** Gives a charge (`ch_…`) or payment (`pi_…`) back, as one does in the dashboard. */
+  refund(paymentId: string, amount?: number): Refund {
+    const charge = this.#chargeOf(paymentId);
+    return this.#act(() => refundCharge(this.#world, charge, { amount, reason: null, metadata: {} }));
+  }
+
+  /** The bank sends a refund (`re_…`) back: it fails after all. */
+  failRefund(id: string): Refund {
+    return this.#act(() => failRefund(this.#world, this.#world.need('refund', id)));
+  }
+
+  /** A pending refund (`re_…`) goes through. */
+  succeedRefund(id: string): Refund {
+    return this.#act(() => succeedRefund(this.#world, this.#world.need('refund', id)));
+  }
+
   /** Opens a dispute about a charge (`ch_…`) or a payment (`pi_…`). */
   dispute(paymentId: string, cause: DisputeCause = 'fraudulent'): Dispute {
-    const { store } = this.#world;
-    const intent = store.get('payment_intent', paymentId);
-    const charge = this.#world.need('charge', intent?.latest_charge ?? paymentId);
+    const charge = this.#chargeOf(paymentId);
     if (charge.status !== 'succeeded') throw invalidRequest('Only a charge that went through can be disputed.');
     return this.#act(() => openDispute(this.#world, charge, cause));
   }
@@ -128,6 +143,11 @@ export class Control {
   /** Empties the sandbox. */
   reset(): void {
     this.#world.reset();
+  }
+
+  #chargeOf(paymentId: string): Charge {
+    const intent = this.#world.store.get('payment_intent', paymentId);
+    return this.#world.need('charge', intent?.latest_charge ?? paymentId);
   }
 
   #act<T>(run: () => T): T {

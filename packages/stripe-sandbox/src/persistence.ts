@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Faults, RequestFailure } from './faults.ts';
 import type { KeptAnswer } from './idempotency.ts';
 import type { RandomState } from './ids.ts';
+import type { Price } from './model.ts';
 import type { Due } from './schedule.ts';
 import type { PlannedFailure, World } from './world.ts';
 
@@ -40,6 +41,7 @@ function restore(world: World, saved: Snapshot): void {
   world.clock.offset = saved.offset;
   world.ids.random.state = saved.random;
   world.store.load(saved.objects);
+  linkPrices(world);
   for (const [testClock, entries] of saved.schedules) {
     for (const due of entries) world.remind(due, testClock === '' ? null : testClock);
   }
@@ -47,6 +49,15 @@ function restore(world: World, saved: Snapshot): void {
   world.faults.settings = saved.faults;
   world.faults.planned = saved.plannedRequestFailures;
   world.plannedFailures = saved.plannedFailures;
+}
+
+/** What carries a price whole carries the stored one, so that a later change of it shows everywhere. */
+function linkPrices(world: World): void {
+  const stored = <T extends { price: Price }>(holder: T): void => {
+    holder.price = world.store.get('price', holder.price.id) ?? holder.price;
+  };
+  for (const subscription of world.store.all('subscription')) subscription.items.data.forEach(stored);
+  for (const session of world.store.all('checkout.session')) session.$.lines.forEach(stored);
 }
 
 async function read(file: string): Promise<Snapshot | null> {

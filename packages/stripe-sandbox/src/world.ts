@@ -89,8 +89,9 @@ export class World {
   /** Any object by its id, deleted ones included. */
   find(id: string): object | undefined {
     const kind = KIND_OF_PREFIX[id.slice(0, id.indexOf('_'))];
-    if (kind === undefined) return undefined;
-    return this.store.get(kind, id) ?? this.store.get('deleted', id);
+    const found = kind === undefined ? undefined : this.store.get(kind, id);
+    // Coupons and products may have ids of one's own choice.
+    return found ?? this.store.get('coupon', id) ?? this.store.get('product', id) ?? this.store.get('deleted', id);
   }
 
   /** Forgets an object and keeps a note that it was there. */

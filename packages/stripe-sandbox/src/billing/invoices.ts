@@ -225,9 +225,9 @@ function applyBalance(world: World, invoice: Invoice): void {
   invoice.amount_due = due;
   invoice.amount_remaining = due;
   if (customer !== undefined) {
+    customer.next_invoice_sequence += 1;
     change(world, customer, 'customer.updated', () => {
       customer.balance = endingBalance;
-      customer.next_invoice_sequence += 1;
       customer.currency ??= invoice.currency;
     });
   }

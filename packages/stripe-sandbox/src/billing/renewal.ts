@@ -60,23 +60,24 @@ function renew(world: World, subscription: Subscription): void {
   const now = world.clock.now();
   const due = subscription.items.data.filter((item) => item.current_period_end <= now);
   const start = Math.min(...due.map((item) => item.current_period_start));
-  const endsTrial = subscription.status === 'trialing';
+  const paused = subscription.pause_collection !== null;
+  const held = paused || subscription.status === 'unpaid';
+  const delay = world.account.renewalDraftSeconds;
+  let invoice: Invoice | undefined;
   change(world, subscription, 'customer.subscription.updated', () => {
     for (const item of due) {
       item.current_period_start = item.current_period_end;
       if (item.price.recurring === null) continue;
       item.current_period_end = boundaryAfter(subscription.billing_cycle_anchor, item.price.recurring, now);
     }
-    if (endsTrial) subscription.status = 'active';
+    if (subscription.status === 'trialing') subscription.status = 'active';
+    invoice = invoiceSubscription(world, subscription, due, 'subscription_cycle', {
+      period: { start, end: now },
+      autoAdvance: !held,
+      finalizesAt: held || delay === 0 ? null : now + delay,
+    });
   });
-  const paused = subscription.pause_collection !== null;
-  const held = paused || subscription.status === 'unpaid';
-  const delay = world.account.renewalDraftSeconds;
-  const invoice = invoiceSubscription(world, subscription, due, 'subscription_cycle', {
-    period: { start, end: now },
-    autoAdvance: !held,
-    finalizesAt: held || delay === 0 ? null : now + delay,
-  });
+  if (invoice === undefined) return;
   if (paused) holdBack(world, subscription, invoice);
   else if (!held && delay === 0) finishInvoice(world, invoice);
 }

@@ -1,22 +1,38 @@
+import { billingPortalRoutes } from './billing-portal.ts';
+import { chargeRoutes } from './charges.ts';
 import { checkoutSessionRoutes } from './checkout-sessions.ts';
+import { discountRoutes } from './coupons.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
 import { eventRoutes } from './events.ts';
+import { invoiceRoutes } from './invoices.ts';
+import { paymentIntentRoutes } from './payment-intents.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { priceRoutes } from './prices.ts';
 import { productRoutes } from './products.ts';
+import { refundRoutes } from './refunds.ts';
 import { setupIntentRoutes } from './setup-intents.ts';
+import { subscriptionRoutes } from './subscriptions.ts';
+import { testClockRoutes } from './test-clocks.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 /** Every operation under `/v1`. */
 export const apiRoutes = [
+  ...billingPortalRoutes,
+  ...chargeRoutes,
   ...checkoutSessionRoutes,
   ...customerRoutes,
+  ...discountRoutes,
   ...disputeRoutes,
   ...eventRoutes,
+  ...invoiceRoutes,
+  ...paymentIntentRoutes,
   ...paymentMethodRoutes,
   ...priceRoutes,
   ...productRoutes,
+  ...refundRoutes,
   ...setupIntentRoutes,
+  ...subscriptionRoutes,
+  ...testClockRoutes,
   ...webhookEndpointRoutes,
 ];

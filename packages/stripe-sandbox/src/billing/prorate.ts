@@ -1,0 +1,79 @@
+import { emit } from '../events.ts';
+import type { InvoiceItem, Price, Subscription, SubscriptionItem } from '../model.ts';
+import type { World } from '../world.ts';
+import { amountFor } from './amounts.ts';
+
+function addItem(
+  world: World,
+  subscription: Subscription,
+  item: SubscriptionItem,
+  part: { price: Price; quantity: number; amount: number; description: string; start: number; end: number },
+): InvoiceItem {
+  const { price, quantity, amount } = part;
+  const invoiceItem = world.store.insert('invoiceitem', {
+    id: world.ids.make('ii_'),
+    object: 'invoiceitem',
+    amount,
+    currency: price.currency,
+    customer: subscription.customer,
+    customer_account: null,
+    date: part.start,
+    description: part.description,
+    discountable: false,
+    discounts: [],
+    invoice: null,
+    livemode: false,
+    metadata: {},
+    net_amount: amount,
+    parent: {
+      subscription_details: { subscription: subscription.id, subscription_item: item.id },
+      type: 'subscription_details',
+    },
+    period: { start: part.start, end: part.end },
+    pricing: {
+      price_details: { price: price.id, product: price.product },
+      type: 'price_details',
+      unit_amount_decimal: price.unit_amount_decimal,
+    },
+    proration: true,
+    proration_details: null,
+    quantity,
+    quantity_decimal: String(quantity),
+    tax_rates: [],
+    test_clock: subscription.test_clock,
+  });
+  emit(world, 'invoiceitem.created', invoiceItem);
+  return invoiceItem;
+}
+
+/** What an item was, or becomes. */
+export interface ItemState {
+  price: Price;
+  quantity: number;
+}
+
+/** Gives back what is left of the old state of an item's period, and charges the rest of it in the new state. */
+export function prorate(
+  world: World,
+  subscription: Subscription,
+  item: SubscriptionItem,
+  period: { start: number; end: number },
+  states: { before: ItemState | null; after: ItemState | null },
+  at: number,
+): void {
+  const share = Math.max(0, Math.min(1, (period.end - at) / (period.end - period.start)));
+  const nameOf = ({ product }: Price) => world.store.get('product', product)?.name ?? product;
+  const day = new Date(at * 1000).toISOString().slice(0, 10);
+  const { before, after } = states;
+  if (before !== null) {
+    const amount = -Math.round(amountFor(before.price, before.quantity) * share);
+    const description = `Unused time on ${nameOf(before.price)} after ${day}`;
+    if (amount !== 0)
+      addItem(world, subscription, item, { ...before, amount, description, start: at, end: period.end });
+  }
+  if (after !== null) {
+    const amount = Math.round(amountFor(after.price, after.quantity) * share);
+    const description = `Remaining time on ${nameOf(after.price)} after ${day}`;
+    if (amount !== 0) addItem(world, subscription, item, { ...after, amount, description, start: at, end: period.end });
+  }
+}

@@ -1,0 +1,35 @@
+import { change } from '../events.ts';
+import { listShape, pageOf } from '../lists.ts';
+import { clearable, mergeMetadata, metadata, optional, range, text } from '../params.ts';
+import { route } from '../routes.ts';
+
+export const chargeRoutes = [
+  route(
+    'GET',
+    '/charges',
+    { ...listShape, created: optional(range), customer: optional(text), payment_intent: optional(text) },
+    (world, params) =>
+      pageOf(world.store, 'charge', params, {
+        url: '/v1/charges',
+        by: params.customer === undefined ? undefined : { key: 'customer', value: params.customer },
+        keep: (charge) =>
+          (params.payment_intent === undefined || charge.payment_intent === params.payment_intent) &&
+          (params.created?.(charge.created) ?? true),
+      }),
+  ),
+  route('GET', '/charges/:id', {}, (world, _params, id) => world.need('charge', id)),
+  route(
+    'POST',
+    '/charges/:id',
+    { description: optional(clearable(text)), metadata: optional(metadata) },
+    (world, params, id) => {
+      const charge = world.need('charge', id);
+      const metadataAfter = mergeMetadata(charge.metadata, params.metadata);
+      change(world, charge, 'charge.updated', () => {
+        charge.metadata = metadataAfter;
+        if (params.description !== undefined) charge.description = params.description;
+      });
+      return charge;
+    },
+  ),
+];
