@@ -205,6 +205,26 @@ describe('sessions of one customer', () => {
     expect((await inStripe(customer, 'open')).map(({ id }) => id)).toEqual([kept.id]);
   });
 
+  it('are given up when the turn passes to another meanwhile', async () => {
+    const customer = newCustomer();
+    const { db } = tollgate.database;
+    tollgate.sandbox.control.setFaults({ latencyMs: 100 });
+    const creating = create(customer);
+    // Another process takes a holder that was silent for too long for dead.
+    await tollgate.until(async () => {
+      const { numUpdatedRows } = await db
+        .updateTable('tollgate.checkout_turns')
+        .set({ holder: 'another' })
+        .executeTakeFirstOrThrow();
+      return numUpdatedRows > 0n;
+    });
+    const { status, body, headers } = await creating;
+    await db.deleteFrom('tollgate.checkout_turns').execute();
+    expect([status, body.code, headers.get('retry-after')]).toEqual([503, 'checkout_busy', '1']);
+    expect(await inStripe(customer, 'open')).toEqual([]);
+    expect((await create(customer)).status).toBe(201);
+  });
+
   it('go on after the Stripe customer was deleted, with another', async () => {
     const customer = newCustomer();
     await made(create(customer));
@@ -321,6 +341,28 @@ describe('the success page', () => {
     const customer = newCustomer();
     await buy(customer, { price: lifetime });
     expect(await check(customer, 'archive')).toMatchObject({ entitled: true, reason: 'purchase', valid_to: null });
+  });
+
+  it('finds a purchase that cost nothing applied', async () => {
+    const { secret } = tollgate;
+    const product = await made(secret.post('/products', { name: 'Free', features: [{ code: 'archive' }] }));
+    const free = await made(secret.post('/prices', { product: product.id, currency: 'eur', unit_amount: 0 }));
+    const customer = newCustomer();
+    const session = await buy(customer, { price: free.id });
+    expect((await show(session.id)).body.payment_status).toBe('no_payment_required');
+    expect(await check(customer, 'archive')).toMatchObject({ entitled: true, reason: 'purchase' });
+  });
+
+  it('finds a bank debit complete and not yet applied, until it settles', async () => {
+    const customer = newCustomer();
+    const session = await made(create(customer, { price: lifetime }));
+    await pay(session, 'DE89370400440532013000');
+    const pending = { status: 'complete', payment_status: 'unpaid', applied: false };
+    expect((await show(session.id)).body).toMatchObject(pending);
+    expect(await check(customer, 'archive')).toMatchObject({ entitled: false, reason: 'payment_pending' });
+    tollgate.sandbox.control.advance({ days: 14 });
+    expect((await show(session.id)).body).toMatchObject({ status: 'complete', payment_status: 'paid', applied: true });
+    expect(await check(customer, 'archive')).toMatchObject({ entitled: true });
   });
 
   it('finds nothing where the card was declined', async () => {
