@@ -67,3 +67,30 @@ test('a product renamed in Stripe is renamed here', async () => {
   await stripe.products.update(id, { name: 'There' });
   await until(async () => (await secret.get(`/products/${id}`)).body.name === 'There');
 });
+
+test('a one-off purchase through Stripe is brought in with the Stripe customer', async () => {
+  const { secret, stripe } = tollgate;
+  const product = await stripe.products.create({ name: 'Lifetime' });
+  const { id: price } = await stripe.prices.create({ product: product.id, currency: 'eur', unit_amount: 9900 });
+  const customer = await stripe.customers.create({ email: 'buyer@example.com' });
+  const session = await stripe.checkout.sessions.create({
+    mode: 'payment',
+    customer: customer.id,
+    line_items: [{ price, quantity: 1 }],
+    success_url: 'https://shop.example/thanks',
+  });
+  const paid = await fetch(`${session.url}/pay`, {
+    method: 'POST',
+    body: new URLSearchParams({ card_number: '4242424242424242' }),
+    redirect: 'manual',
+  });
+  expect(paid.status).toBeLessThan(400);
+  await secret.post('/products/import', { stripe_product_id: product.id });
+  await secret.put(`/products/${product.id}/features`, { features: [{ code: 'export' }] });
+  await secret.put('/customers/u_lifetime', { stripe_customer_id: customer.id });
+
+  await until(async () => (await check('u_lifetime')).entitled);
+  expect(await check('u_lifetime')).toMatchObject({ reason: 'purchase', valid_to: null });
+  const { body } = await secret.get('/customers/u_lifetime');
+  expect(body.purchases).toMatchObject([{ status: 'paid', total: { currency: 'eur', amount: 9900 } }]);
+});
