@@ -1,4 +1,11 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { ensurePortalConfiguration } from '../../src/checkout/portal-configuration.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { getProject } from '../../src/projects/find-project.ts';
+import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import type { Stripe } from '../../src/stripe/types.ts';
 import type { Answer, Client } from '../support/client.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
@@ -217,6 +224,66 @@ describe("a project's portal", () => {
     expect(headers.get('retry-after')).toMatch(/^\d+$/);
   });
 });
+
+it('offers one price at each pace where Stripe refuses to offer rivals', async () => {
+  const app = await newProject();
+  const product = await newProduct(app);
+  const rivals = [await newPrice(product, month, app), await newPrice(product, month, app)];
+  const year = await newPrice(product, { recurring: { interval: 'year' } }, app);
+  const { db } = tollgate.database;
+  const newer = { created_at: new Date(Date.now() + 60_000) };
+  await db
+    .updateTable('tollgate.prices')
+    .set(newer)
+    .where('id', '=', rivals[1] ?? '')
+    .execute();
+  const stripe = await particularStripe();
+  const installation = 'tests';
+  const connection = {
+    id: 'default',
+    client: stripe.client,
+    webhookSecrets: ['whsec_1'],
+    livemode: false,
+    installation,
+  };
+  const deps = { db, clock: tollgate.clock, connections: createConnections([connection]), log: createLog('silent') };
+  const { project_id } = await db
+    .selectFrom('tollgate.products')
+    .select('project_id')
+    .where('id', '=', product)
+    .executeTakeFirstOrThrow();
+  const id = await ensurePortalConfiguration(deps, await getProject(db, project_id));
+  await stripe.close();
+  const found = await tollgate.stripe.billingPortal.configurations.retrieve(id);
+  expect(offers(found)).toEqual({ [product]: [rivals[1], year].sort() });
+});
+
+/** A Stripe that does not take three prices of one product in a portal. */
+async function particularStripe() {
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    const headers = { 'content-type': 'application/json' };
+    if (/products%5D%5B0%5D%5Bprices%5D%5B2%5D|products\]\[0\]\[prices\]\[2\]/.test(body)) {
+      const param = 'features[subscription_update][products][0][prices]';
+      const error = { type: 'invalid_request_error', message: 'Rivals', param };
+      response.writeHead(400, headers).end(JSON.stringify({ error }));
+      return;
+    }
+    const { method = 'POST', url = '/' } = request;
+    const { authorization = '', 'content-type': type = '' } = request.headers;
+    const sent = { method, headers: { authorization, 'content-type': type }, body };
+    const answer = await fetch(tollgate.sandbox.url + url, sent);
+    response.writeHead(answer.status, headers).end(await answer.text());
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  const client = createStripeClient({ secretKey: 'sk_test_1', apiBase: `http://127.0.0.1:${port}` });
+  const close = async () => {
+    server.closeAllConnections();
+    await new Promise((closed) => server.close(closed));
+  };
+  return { client, close };
+}
 
 describe('a flow of the portal', () => {
   it.each([
