@@ -10,9 +10,9 @@ import { type ScriptedStripe, startScriptedStripe } from './mirror-stripe.ts';
 
 export const INSTALLATION = 'test-installation';
 
-export interface MirrorWorld {
+/** The mirror and its database, with whatever speaks like Stripe. */
+export interface Mirror {
   database: TestDatabase;
-  stripe: ScriptedStripe;
   deps: MirrorDeps;
   /** Moves the clock, which stands still otherwise. Epoch milliseconds. */
   setNow(ms: number): void;
@@ -26,14 +26,29 @@ export interface MirrorWorld {
   close(): Promise<void>;
 }
 
+/** The mirror with a scripted Stripe. */
+export interface MirrorWorld extends Mirror {
+  stripe: ScriptedStripe;
+}
+
 export async function startMirrorWorld(): Promise<MirrorWorld> {
-  const database = await createTestDatabase({ max: 10 });
   const stripe = await startScriptedStripe();
+  const mirror = await startMirror(stripe.url);
+  const close = async () => {
+    await stripe.close();
+    await mirror.close();
+  };
+  return { ...mirror, stripe, close };
+}
+
+/** @param apiBase - where Stripe's API is served */
+export async function startMirror(apiBase: string): Promise<Mirror> {
+  const database = await createTestDatabase({ max: 10 });
   const { db } = database;
   let now = (START + 3600) * 1000;
   const connection = {
     id: 'default',
-    client: createStripeClient({ secretKey: 'sk_test_mirror', apiBase: stripe.url }),
+    client: createStripeClient({ secretKey: 'sk_test_mirror', apiBase }),
     webhookSecrets: ['whsec_test'],
     livemode: false,
     installation: INSTALLATION,
@@ -43,7 +58,6 @@ export async function startMirrorWorld(): Promise<MirrorWorld> {
 
   return {
     database,
-    stripe,
     deps,
     setNow: (ms) => {
       now = ms;
@@ -123,9 +137,6 @@ export async function startMirrorWorld(): Promise<MirrorWorld> {
       const row = await db.selectFrom('tollgate.facts').select('body').where('object_id', '=', id).executeTakeFirst();
       return row?.body;
     },
-    close: async () => {
-      await stripe.close();
-      await database.drop();
-    },
+    close: () => database.drop(),
   };
 }
