@@ -1,5 +1,11 @@
 import { attribute } from '../mirror/attribute.ts';
-import { type FetchedPurchase, fetchPayment, fetchPurchase, purchaseOfPayment, purchaseOfSession } from '../mirror/fetch-purchase.ts';
+import {
+  type FetchedPurchase,
+  fetchPayment,
+  fetchPurchase,
+  purchaseOfPayment,
+  purchaseOfSession,
+} from '../mirror/fetch-purchase.ts';
 import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
 import { parseShape, SessionShape } from '../mirror/shapes.ts';
 import { purchaseHints } from '../mirror/sync-payment.ts';
@@ -13,18 +19,18 @@ import { outOfScope, ownerOf } from './verdicts.ts';
 
 /**
  * One-off purchases, found through their checkout sessions and stored under their payment intent, or under the session
- * when nothing had to be paid. Refunds and disputes are fetched with each, so that old ones are compared too.
+ * when nothing had to be paid, or when they were bought beside a subscription. Refunds and disputes are fetched with each, so that old ones are compared too.
  */
 export const purchases: Kind<Stripe.Checkout.Session> = {
   name: 'purchase',
   refOf: (id) => (id.startsWith('cs_') ? { type: 'checkout_session', id } : { type: 'payment', id }),
   unmet: (look, page) => unmetFacts(look, 'purchase', page),
 
-  storedId({ id, mode, status, payment_intent: intent }) {
-    if (mode !== 'payment') return null;
-    if (intent !== null) return typeof intent === 'string' ? intent : intent.id;
+  storedId(session) {
+    const { id, mode, status, payment_intent: intent } = session;
+    if (mode === 'payment' && intent !== null) return typeof intent === 'string' ? intent : intent.id;
     // A page that is open, or was left: nothing has been bought.
-    return status === 'complete' ? id : null;
+    return status === 'complete' && sellsOnce(session) ? id : null;
   },
 
   async list(look, { limit, startingAfter }) {
@@ -33,7 +39,7 @@ export const purchases: Kind<Stripe.Checkout.Session> = {
     return await look.connection.client.checkout.sessions.list({
       ...customer,
       limit,
-      expand: ['data.customer'],
+      expand: ['data.customer', 'data.line_items'],
       ...(startingAfter === undefined ? {} : { starting_after: startingAfter }),
     });
   },
@@ -55,6 +61,13 @@ export const purchases: Kind<Stripe.Checkout.Session> = {
     return { status: 'drift', drift: { kind: 'missing_in_stripe', projectId, customerId, fields, since } };
   },
 };
+
+/** Whether anything in it is for once: all of it, or something beside a subscription. */
+function sellsOnce({ mode, line_items: lines }: Stripe.Checkout.Session): boolean {
+  if (mode === 'payment') return true;
+  if (mode !== 'subscription') return false;
+  return lines === undefined || lines.has_more || lines.data.some(({ price }) => (price?.recurring ?? null) === null);
+}
 
 async function fetchById({ connection }: Look, id: string): Promise<FetchedPurchase | null> {
   if (id.startsWith('cs_')) return await fetchPurchase(connection, { sessionId: id });
