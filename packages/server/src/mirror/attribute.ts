@@ -19,9 +19,9 @@ export interface AttributionHints {
 }
 
 export type Attribution =
-  | { status: 'ours'; projectId: string; customerId: string }
+  | { status: 'ours'; projectId: string; customerId: string; proven: boolean }
   /** Ours, by an app's own customer id that has never been seen: saving creates the customer. */
-  | { status: 'new_customer'; projectId: string; externalId: string }
+  | { status: 'new_customer'; projectId: string; externalId: string; proven: boolean }
   | { status: 'ignored'; reason: IgnoredReason }
   | { status: 'parked'; reason: ParkedReason };
 
@@ -44,6 +44,8 @@ export type ParkedReason =
 
 /** Whom one source names; null where it does not say. */
 interface Claim {
+  /** Whether only the business can have said so: by a stamp, or by a session that Tollgate made. */
+  proof: boolean;
   projectId: string | null;
   customerId: string | null;
   /** The app's own id of a customer that has not been seen yet. */
@@ -55,7 +57,8 @@ interface Claim {
  *
  * What is known already counts first, then the stamps on the object, then its Stripe customer (the link here, and the
  * stamps there), then its prices and products, and last the client reference. Where two of them disagree, no guess is
- * made: the object is parked. The client reference alone cannot disagree, since whoever pays can write it.
+ * made: the object is parked. The client reference alone cannot disagree, since whoever pays can write it; and for the
+ * same reason what it led to is not `proven`: good for receiving what was paid for, and for nothing else.
  */
 export async function attribute(
   db: Queryable,
@@ -86,7 +89,7 @@ export async function attribute(
   if (projectId === undefined) return links.length > 1 ? parked('project_ambiguous') : unknown(stamps.own.length > 0);
   const link = links.find((candidate) => candidate.project_id === projectId);
   if (link === undefined && links.length > 0 && certain.length === 0) return parked('project_conflict');
-  if (link !== undefined) claims.push({ projectId, customerId: link.id, externalId: null });
+  if (link !== undefined) claims.push({ proof: false, projectId, customerId: link.id, externalId: null });
   return await customerOf(db, projectId, claims, hints.clientReferenceId ?? null);
 }
 
@@ -122,7 +125,14 @@ async function knownClaims(
       .where('project.connection_id', '=', connection.id)
       .select(['object.project_id', 'object.customer_id'])
       .execute();
-    for (const row of rows) claims.push({ projectId: row.project_id, customerId: row.customer_id, externalId: null });
+    const proof = kind === 'checkout_session';
+    const claim = (row: (typeof rows)[number]): Claim => ({
+      proof,
+      projectId: row.project_id,
+      customerId: row.customer_id,
+      externalId: null,
+    });
+    for (const row of rows) claims.push(claim(row));
   }
   return claims;
 }
@@ -172,7 +182,7 @@ async function claimOf(db: Queryable, connection: StripeConnection, stamp: Stamp
       .executeTakeFirst();
     if (project === undefined) return 'stamped_project_unknown';
   }
-  if (customerId === null) return { projectId: stamp.projectId, customerId: null, externalId: null };
+  if (customerId === null) return { proof: false, projectId: stamp.projectId, customerId: null, externalId: null };
   const own = await db
     .selectFrom('tollgate.customers')
     .select(['id', 'project_id'])
@@ -181,12 +191,14 @@ async function claimOf(db: Queryable, connection: StripeConnection, stamp: Stamp
     .executeTakeFirst();
   if (own !== undefined) {
     const elsewhere = stamp.projectId !== null && stamp.projectId !== own.project_id;
-    return elsewhere ? 'project_conflict' : { projectId: own.project_id, customerId: own.id, externalId: null };
+    return elsewhere
+      ? 'project_conflict'
+      : { proof: true, projectId: own.project_id, customerId: own.id, externalId: null };
   }
   // One of our own ids that nobody has: a database that was restored, or not yet committed. Never an app's id.
   if (OWN_ID.test(customerId)) return 'stamped_customer_unknown';
   if (!isExternalId(customerId)) return 'stamped_customer_unknown';
-  return { projectId: stamp.projectId, customerId: null, externalId: customerId };
+  return { proof: true, projectId: stamp.projectId, customerId: null, externalId: customerId };
 }
 
 const OWN_ID = /^cust_[0-9a-hjkmnp-tv-z]{26}$/;
@@ -212,15 +224,16 @@ async function customerOf(
   const customerIds = distinct([...claims.map((claim) => claim.customerId), ...named.map((row) => row.id)]);
   const fresh = externalIds.filter((externalId) => named.every((row) => row.external_id !== externalId));
   if (customerIds.length + fresh.length > 1) return parked('customer_conflict');
+  const proven = claims.some((claim) => claim.proof);
   const [customerId] = customerIds;
-  if (customerId !== undefined) return { status: 'ours', projectId, customerId };
+  if (customerId !== undefined) return { status: 'ours', projectId, customerId, proven };
   const [externalId] = fresh;
-  if (externalId !== undefined) return { status: 'new_customer', projectId, externalId };
+  if (externalId !== undefined) return { status: 'new_customer', projectId, externalId, proven };
   if (clientReferenceId === null || !isExternalId(clientReferenceId)) return parked('customer_unknown');
   const [referred] = await customersByExternalId(db, projectId, [clientReferenceId]);
   return referred === undefined
-    ? { status: 'new_customer', projectId, externalId: clientReferenceId }
-    : { status: 'ours', projectId, customerId: referred.id };
+    ? { status: 'new_customer', projectId, externalId: clientReferenceId, proven: false }
+    : { status: 'ours', projectId, customerId: referred.id, proven: false };
 }
 
 async function customersByExternalId(db: Queryable, projectId: string, externalIds: readonly string[]) {

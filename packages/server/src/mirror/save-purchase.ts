@@ -45,9 +45,9 @@ export async function savePurchase(
   }
   const owner = await lockOwner(tx, connection, purchaseHints(purchase), fetch.now);
   if ('refused' in owner) return owner.refused;
-  const { customer } = owner;
+  const { customer, proven } = owner;
   const stripeCustomer = customerOf(purchase);
-  if (stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
+  if (proven && stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
   const owned = { projectId: customer.project_id, customerId: customer.id };
   await recordPayment(tx, connection.id, {
     ...owned,

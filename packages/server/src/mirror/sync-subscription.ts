@@ -31,7 +31,7 @@ export async function syncSubscription(
   return await applyInOrder(db, fetch, async (tx) => {
     const owner = await lockOwner(tx, connection, hints, fetch.now);
     if ('refused' in owner) return owner.refused;
-    const { customer } = owner;
+    const { customer, proven } = owner;
     const read = subscriptionFact(fetched);
     const fact = fetched.customer.deleted === true ? endedFact(read, fetch.now) : read;
     const known = await currentFact(tx, connection.id, 'subscription', id);
@@ -39,7 +39,7 @@ export async function syncSubscription(
       const { projectId, customerId } = known;
       return { status: 'unchanged', reason: 'subscription_ended', projectId, customerId };
     }
-    await linkStripeCustomer(tx, customer, fetched.customer, fetch.now);
+    if (proven) await linkStripeCustomer(tx, customer, fetched.customer, fetch.now);
     await recordTrials(tx, customer.id, fact);
     if (known === undefined) await wakeParked(tx, connection.id, id);
     const owned = { projectId: customer.project_id, customerId: customer.id };

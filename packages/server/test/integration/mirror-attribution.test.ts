@@ -101,7 +101,7 @@ describe('an object is ours', () => {
     ],
   ])('%s', async (_when, hints, owner) => {
     const [projectId, customerId] = owner();
-    expect(await whose(hints())).toEqual({ status: 'ours', projectId, customerId });
+    expect(await whose(hints())).toMatchObject({ status: 'ours', projectId, customerId });
   });
 
   it.each<[string, () => Partial<AttributionHints>]>([
@@ -113,7 +113,19 @@ describe('an object is ours', () => {
     ],
     ['by the price and the client reference', () => ({ priceIds: ['price_a'], clientReferenceId: 'somebody new' })],
   ])('with a customer never seen, %s', async (_how, hints) => {
-    expect(await whose(hints())).toEqual({ status: 'new_customer', projectId: a, externalId: 'somebody new' });
+    expect(await whose(hints())).toMatchObject({ status: 'new_customer', projectId: a, externalId: 'somebody new' });
+  });
+});
+
+describe('who the customer is', () => {
+  it.each<[boolean, string, () => Partial<AttributionHints>]>([
+    [true, 'a stamp', () => ({ metadata: [stamp(a, plain)] })],
+    [true, 'the stamp of its Stripe customer', () => ({ stripeCustomer: stripeCustomer('cus_x', stamp(a, 'new')) })],
+    [false, 'a client reference', () => ({ priceIds: ['price_a'], clientReferenceId: 'plain' })],
+    [false, 'a client reference to somebody new', () => ({ priceIds: ['price_a'], clientReferenceId: 'new' })],
+    [false, 'a fact that may have come by one', () => ({ known })],
+  ])('is proven (%s) by %s', async (proven, _how, hints) => {
+    expect(await whose(hints())).toMatchObject({ proven });
   });
 });
 

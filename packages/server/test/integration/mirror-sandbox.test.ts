@@ -1,4 +1,5 @@
 /** The mirror against the sandbox: whatever a purchase goes through, what is known follows Stripe. */
+import type { SubscriptionFact } from '@tollgate/core';
 import { type Sandbox, startSandbox } from '@tollgate/stripe-sandbox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stripe } from '../../src/stripe/types.ts';
@@ -165,6 +166,40 @@ describe('with a Stripe that lives', () => {
       .where('id', '=', customerId)
       .executeTakeFirstOrThrow();
     expect(row).toEqual({ stripe_customer_id: null, stripe_generation: 1 });
+  });
+
+  it('a coupon of the subscription is known, and the tiers of a price', async () => {
+    const { id } = await open('subscription', [monthly]);
+    const { subscription } = await paid(id);
+    const off = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+    const { product } = await stripe.prices.retrieve(monthly);
+    const tiered = await stripe.prices.create({
+      product: product as string,
+      currency: 'eur',
+      recurring: { interval: 'month' },
+      billing_scheme: 'tiered',
+      tiers_mode: 'graduated',
+      tiers: [
+        { up_to: 10, unit_amount: 100 },
+        { up_to: 'inf', unit_amount: 50 },
+      ],
+    });
+    await stripe.subscriptions.update(subscription, {
+      discounts: [{ coupon: off.id }],
+      items: [{ price: tiered.id, quantity: 12 }],
+    });
+    await mirror.sync('checkout_session', id);
+    const fact = (await mirror.fact(subscription)) as SubscriptionFact;
+    expect(fact.discounts).toMatchObject([{ percentOff: 50, duration: 'forever' }]);
+    const item = fact.items.find(({ priceId }) => priceId === tiered.id);
+    expect(item).toMatchObject({ quantity: 12 });
+    expect(item?.price).toMatchObject({
+      tiersMode: 'graduated',
+      tiers: [
+        { upTo: 10, unitAmountDecimal: '100' },
+        { upTo: null, unitAmountDecimal: '50' },
+      ],
+    });
   });
 
   it('a lifetime feature bought beside a subscription outlives it', async () => {

@@ -294,6 +294,14 @@ describe('the owner of a subscription', () => {
     );
     expect(await world.sync('subscription', 'sub_link')).toMatchObject({ status: 'applied' });
     expect(await world.access(project, 'from-link')).toMatchObject({ entitled: true });
+    // The payer can change the reference: who wrote somebody else's gave him a present, and no more.
+    await world.sync('subscription', 'sub_link');
+    const row = await world.database.db
+      .selectFrom('tollgate.customers')
+      .select('stripe_customer_id')
+      .where('external_id', '=', 'from-link')
+      .executeTakeFirstOrThrow();
+    expect(row.stripe_customer_id).toBeNull();
   });
 
   it('is nobody when neither customer nor price is known', async () => {
