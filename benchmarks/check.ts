@@ -1,7 +1,7 @@
 /**
  * Warm reads against a bare `node:http` server that sends the same bytes, and their latency in an open loop.
  * 100,000 customers with three features each; who is asked for follows Zipf's law.
- * CUSTOMERS, SECONDS and ROUNDS change the size of the run.
+ * CUSTOMERS, DURATION (seconds) and ROUNDS change the size of the run.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import { loadCustomers } from './load-customers.ts';
 import { ADMIN_KEY, call, end, freePort, startService, zipf } from './service.ts';
 
 const CUSTOMERS = Number(process.env.CUSTOMERS ?? 100_000);
-const SECONDS = Number(process.env.SECONDS ?? 8);
+const SECONDS = Number(process.env.DURATION ?? 8);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const CONNECTIONS = 32;
 
@@ -78,7 +78,7 @@ await service.stop();
 
 /** Closed loop at full speed, or an open loop at `perSecond` (latency then counts from when a request was due). */
 function load(url: string, pathOf: () => string, perSecond?: number): Promise<autocannon.Result> {
-  const requests = Array.from({ length: 20_000 }, () => ({ path: pathOf() }));
+  const requests = Array.from({ length: 2_000 }, () => ({ path: pathOf() }));
   return autocannon({
     url,
     connections: CONNECTIONS,

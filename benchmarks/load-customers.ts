@@ -47,7 +47,7 @@ export async function loadCustomers(service: RunningService, projectId: string, 
 
 /** The embedded server's socket, as its own pid file names it. */
 async function embeddedConnection(dataDir: string): Promise<pg.ClientConfig> {
-  const lines = (await readFile(path.join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')).split('\n');
+  const lines = (await readFile(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n');
   const [port, socketDir] = [lines[3], lines[4]];
   if (port === undefined || socketDir === undefined) throw new Error(`No server runs in ${dataDir}.`);
   return { host: socketDir, port: Number(port), user: 'tollgate', database: 'tollgate' };

@@ -48,6 +48,8 @@ export async function startService(options: { dataDir?: string; keepData?: boole
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  // A benchmark that fails leaves no service behind.
+  process.once('exit', () => child.kill('SIGTERM'));
   const url = `http://127.0.0.1:${port}`;
   await ready(url, child);
   const startMs = performance.now() - started;

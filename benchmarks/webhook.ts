@@ -2,7 +2,7 @@
  * Webhook accepted → visible in `GET /check`, at a steady rate, through the real inbox, fetch and recompute.
  * Each customer holds a subscription whose quantity is its number of seats; a quantity is changed in the sandbox, and
  * the clock runs from the change (so Stripe's own delivery is counted too) until the check answers the new number.
- * CUSTOMERS, RATE (events a second) and SECONDS change the size of the run.
+ * CUSTOMERS, RATE (events a second) and DURATION (seconds) change the size of the run.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import Stripe from 'stripe';
@@ -10,7 +10,7 @@ import { ADMIN_KEY, call, percentile, startService } from './service.ts';
 
 const CUSTOMERS = Number(process.env.CUSTOMERS ?? 200);
 const RATE = Number(process.env.RATE ?? 50);
-const SECONDS = Number(process.env.SECONDS ?? 20);
+const SECONDS = Number(process.env.DURATION ?? 20);
 
 const service = await startService();
 const api = `${service.url}/api/v1`;
