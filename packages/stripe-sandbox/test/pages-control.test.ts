@@ -95,3 +95,31 @@ test('an address that nobody knows answers in the envelope of Stripe', async () 
   expect(status).toBe(404);
   expect(JSON.parse(text)).toHaveProperty('error.message');
 });
+
+test('a payment is refunded, another disputed and the dispute lost', async () => {
+  const product = await stripe.products.create({ name: 'Pro' });
+  const price = await stripe.prices.create({ product: product.id, currency: 'usd', unit_amount: 4900 });
+  const pay = async (): Promise<string> => {
+    const session = await stripe.checkout.sessions.create({
+      mode: 'payment',
+      line_items: [{ price: price.id, quantity: 1 }],
+      success_url: 'http://127.0.0.1:9/thanks',
+    });
+    const body = new URLSearchParams({ card_number: '4242424242424242' });
+    await fetch(`${session.url}/pay`, { method: 'POST', redirect: 'manual', body });
+    const { payment_intent } = await stripe.checkout.sessions.retrieve(session.id);
+    const intent = await stripe.paymentIntents.retrieve(payment_intent as string);
+    return intent.latest_charge as string;
+  };
+  const first = await pay();
+  expect((await press({ action: 'refund', charge: first })).headers.get('location')).toBe('/?did=refunded');
+  expect(await stripe.charges.retrieve(first)).toMatchObject({ refunded: true, amount_refunded: 4900 });
+  expect((await press({ action: 'refund', charge: first })).status).toBe(400);
+  const second = await pay();
+  expect((await press({ action: 'dispute', charge: second })).headers.get('location')).toBe('/?did=disputed');
+  const [dispute] = (await stripe.disputes.list({ charge: second })).data;
+  expect((await open()).text).toContain('dispute: needs response');
+  await press({ action: 'close_dispute', dispute: dispute?.id ?? '', outcome: 'lost' });
+  expect(await stripe.disputes.retrieve(dispute?.id ?? '')).toMatchObject({ status: 'lost' });
+  expect((await open()).text).toContain('dispute: lost');
+});

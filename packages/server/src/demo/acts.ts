@@ -23,6 +23,7 @@ export function buyCall({ secretKey }: Demo, origin: string, customerId: string,
     key: secretKey,
     body: {
       customer_id: customerId,
+      email: `${customerId}@example.com`,
       lookup_key: lookupKey,
       ...(quantity > 1 ? { quantity } : {}),
       success_url: `${origin}/?did=bought&session_id={CHECKOUT_SESSION_ID}`,

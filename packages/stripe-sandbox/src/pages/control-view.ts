@@ -53,21 +53,23 @@ function plan(world: World, { items }: Subscription): string {
   return items.data.map(({ price }) => world.store.get('product', price.product)?.name ?? price.id).join(' + ');
 }
 
+function subscriptionItem(world: World, subscription: Subscription): Html {
+  const { customer, id, status } = subscription;
+  const over = status === 'canceled' || status === 'incomplete_expired';
+  const ends = over ? null : endsAt(subscription);
+  return html`<li class="row">
+<div><p>${plan(world, subscription)} <span class="tag ${status === 'active' ? 'good' : ''}">${spoken(status)}</span>${ends === null ? null : html` <span class="small soft">ends ${day(ends)}</span>`}</p>
+<p class="small soft">${who(world, customer)} · <code>${id}</code></p></div>
+${over ? null : html`<div class="actions">${button('fail_next', 'Fail next payment', { customer })}</div>`}</li>`;
+}
+
 function subscriptions(world: World): Html {
   const shown = newest(world.store.all('subscription'), SHOWN);
   return html`<section class="card stack" aria-labelledby="subscriptions"><h2 id="subscriptions">Subscriptions</h2>
 ${
   shown.length === 0
     ? html`<p class="soft">There are none yet. They appear when somebody pays at a checkout.</p>`
-    : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="subscriptions"><table><thead><tr><th scope="col">Plan</th><th scope="col">Customer</th><th scope="col">Status</th><th scope="col"><span class="vh">Actions</span></th></tr></thead><tbody>
-${shown.map((subscription) => {
-  const ends = endsAt(subscription);
-  const over = subscription.status === 'canceled' || subscription.status === 'incomplete_expired';
-  return html`<tr><td>${plan(world, subscription)}<br><code class="soft">${subscription.id}</code></td>
-<td>${who(world, subscription.customer)}</td>
-<td><span class="tag ${subscription.status === 'active' ? 'good' : ''}">${spoken(subscription.status)}</span>${ends !== null && !over ? html`<br><span class="small soft">ends ${day(ends)}</span>` : null}</td>
-<td><div class="actions">${over ? null : button('fail_next', 'Fail next payment', { customer: subscription.customer })}</div></td></tr>`;
-})}</tbody></table></div>`
+    : html`<ul class="plain lines">${shown.map((subscription) => subscriptionItem(world, subscription))}</ul>`
 }</section>`;
 }
 
@@ -99,19 +101,20 @@ function chargeTag(world: World, charge: Charge): Html {
   return html`<span class="tag ${charge.paid ? 'good' : 'bad'}">${charge.paid ? 'paid' : spoken(charge.failure_code ?? charge.status)}</span>`;
 }
 
+function chargeItem(world: World, charge: Charge): Html {
+  return html`<li class="row">
+<div><p><span class="num">${money(charge.amount, charge.currency)}</span> ${chargeTag(world, charge)}</p>
+<p class="small soft">${who(world, charge.customer)} · ${day(charge.created)}</p></div>
+${chargeActions(world, charge)}</li>`;
+}
+
 function charges(world: World): Html {
   const shown = newest(world.store.all('charge'), SHOWN);
   return html`<section class="card stack" aria-labelledby="charges"><h2 id="charges">Payments</h2>
 ${
   shown.length === 0
     ? html`<p class="soft">There are none yet.</p>`
-    : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="charges"><table><thead><tr><th scope="col">Amount</th><th scope="col">Customer</th><th scope="col">Status</th><th scope="col"><span class="vh">Actions</span></th></tr></thead><tbody>
-${shown.map(
-  (
-    charge,
-  ) => html`<tr><td class="num">${money(charge.amount, charge.currency)}<br><span class="small soft">${day(charge.created)}</span></td>
-<td>${who(world, charge.customer)}</td><td>${chargeTag(world, charge)}</td><td>${chargeActions(world, charge)}</td></tr>`,
-)}</tbody></table></div>`
+    : html`<ul class="plain lines">${shown.map((charge) => chargeItem(world, charge))}</ul>`
 }</section>`;
 }
 

@@ -1,8 +1,8 @@
 import { addPeriods } from '../billing/periods.ts';
+import { Control } from '../control.ts';
 import { StripeError } from '../errors.ts';
-import { type Faults, NO_FAULTS } from '../faults.ts';
-import { closeDispute, openDispute } from '../resources/disputes.ts';
-import { advanceTo, nextDue } from '../time.ts';
+import type { Faults } from '../faults.ts';
+import { nextDue } from '../time.ts';
 import type { World } from '../world.ts';
 import { controlPage, FAULT_NAMES } from './control-view.ts';
 import { type PageRequest, type PageResponse, page, seeOther } from './http.ts';
@@ -32,8 +32,6 @@ export function handleControl(world: World, request: PageRequest): PageResponse 
   }
 }
 
-type Done = keyof typeof DONE;
-
 const DONE: Readonly<Record<string, string>> = {
   advanced: 'The clock has moved.',
   failing: "The customer's next payment will fail.",
@@ -49,36 +47,42 @@ const DONE: Readonly<Record<string, string>> = {
  * @returns what was done, as the address says it
  * @throws StripeError when it cannot be done
  */
-function act(world: World, form: URLSearchParams): Done {
+function act(world: World, form: URLSearchParams): string {
+  const control = new Control(world);
   const given = (name: string) => form.get(name) ?? '';
   switch (given('action')) {
     case 'advance':
-      advance(world, given('by'));
+      control.advance({ to: destination(control, given('by')) });
       return 'advanced';
     case 'fail_next':
-      world.plannedFailures.push({ customer: given('customer'), declineCode: 'generic_decline' });
+      control.failNextPayment({ customer: given('customer') });
       return 'failing';
+    case 'refund':
+      control.refund(given('charge'));
+      return 'refunded';
     case 'dispute':
-      openDispute(world, world.need('charge', given('charge')), 'fraudulent');
+      control.dispute(given('charge'));
       return 'disputed';
     case 'close_dispute':
-      closeDispute(world, world.need('dispute', given('dispute')), given('outcome') === 'won' ? 'won' : 'lost');
+      control.closeDispute(given('dispute'), given('outcome') === 'won' ? 'won' : 'lost');
       return 'closed';
     case 'resend':
-      world.webhooks.resend(world.need('event', given('event')));
+      control.resendEvent(given('event'));
       return 'resent';
     case 'faults':
-      world.faults.set(form.has('clear') ? { ...NO_FAULTS } : readFaults(form));
+      if (form.has('clear')) control.clearFaults();
+      else control.setFaults(readFaults(form));
       return 'faults';
     default:
       throw new StripeError(400, 'invalid_request_error', 'There is no such button.');
   }
 }
 
-function advance(world: World, by: string): void {
-  const now = world.clock.now();
-  if (by === 'next') advanceTo(world, Math.max(now, nextDue(world) ?? now));
-  else advanceTo(world, by === 'month' ? addPeriods(now, MONTH, 1) : now + DAY);
+/** Where a button moves the clock to, in Unix seconds. */
+function destination(control: Control, by: string): number {
+  const { now, nextDue: due } = control.state();
+  if (by === 'next') return Math.max(now, due ?? now);
+  return by === 'month' ? addPeriods(now, MONTH, 1) : now + DAY;
 }
 
 /** @throws StripeError that names the field */

@@ -3,6 +3,7 @@ import { CHECKOUT_PATH, handleCheckout } from './checkout.ts';
 import { handleControl } from './control.ts';
 import { isOwnForm, type PageRequest, type PageResponse, page } from './http.ts';
 import { messagePage } from './layout.ts';
+import { handlePortal, PORTAL_PATH } from './portal.ts';
 
 export type { PageRequest, PageResponse } from './http.ts';
 
@@ -10,7 +11,8 @@ export type { PageRequest, PageResponse } from './http.ts';
 export function handlePage(world: World, request: PageRequest): PageResponse | null {
   const { pathname } = new URL(request.path, 'http://localhost');
   const checkout = CHECKOUT_PATH.exec(pathname);
-  if (pathname !== '/' && checkout === null) return null;
+  const portal = PORTAL_PATH.exec(pathname);
+  if (pathname !== '/' && checkout === null && portal === null) return null;
   if (request.method !== 'GET' && request.method !== 'POST') return null;
   if (request.method === 'POST' && !isOwnForm(request)) {
     return page(
@@ -19,5 +21,6 @@ export function handlePage(world: World, request: PageRequest): PageResponse | n
     );
   }
   if (checkout !== null) return handleCheckout(world, request, checkout[1] ?? '', checkout[2] !== undefined);
+  if (portal !== null) return handlePortal(world, request, portal[1] ?? '');
   return handleControl(world, request);
 }

@@ -3,8 +3,8 @@ import type { Invoice, PaymentMethod, PortalConfiguration, PortalSession, Price,
 import type { World } from '../world.ts';
 import { type Html, html, type Part, safeLink } from './html.ts';
 import { layout } from './layout.ts';
-import { type CardForm, cardChooser, cardFields } from './test-cards.ts';
-import { day, priceWords, spoken } from './words.ts';
+import { type CardForm, cardChooser, cardFields, PORTAL_CARDS } from './test-cards.ts';
+import { day, priceWords, shortDay, spoken } from './words.ts';
 
 /** What the portal says about what was just done, or why it could not be. */
 export interface PortalNotice {
@@ -53,9 +53,10 @@ function productName(world: World, price: Price): string {
 
 /** The prices that the configuration lets a subscription change to, in its own currency. */
 export function offeredPrices(world: World, { features }: PortalConfiguration, subscription: Subscription): Price[] {
-  const { enabled, products } = features.subscription_update;
+  const { default_allowed_updates, enabled, products } = features.subscription_update;
   const [item] = subscription.items.data;
-  if (!enabled || item === undefined || subscription.items.data.length !== 1) return [];
+  if (!enabled || !default_allowed_updates.includes('price')) return [];
+  if (item === undefined || subscription.items.data.length !== 1) return [];
   return products
     .flatMap(({ prices }) => prices)
     .flatMap((id) => world.store.get('price', id) ?? [])
@@ -160,7 +161,7 @@ function defaultMethod(world: World, session: PortalSession): PaymentMethod | un
 }
 
 function cardSection(world: World, state: PortalState): Html {
-  const open = state.session.flow?.type === 'payment_method_update' || Object.keys(state.card.errors).length > 0;
+  const open = state.session.flow?.type === 'payment_method_update' || state.card.open === true;
   return html`<section class="card stack" aria-labelledby="card"><h2 id="card">Payment method</h2>
 <p>${cardWords(defaultMethod(world, state.session))}</p>
 ${
@@ -169,7 +170,7 @@ ${
 <form method="post" action="${state.url}" class="stack" novalidate><input type="hidden" name="action" value="card">
 ${cardFields(state.card, false)}
 <p><button class="primary">Save the card</button></p>
-${cardChooser(state.card.number)}</form></details>`
+${cardChooser(state.card.number, PORTAL_CARDS)}</form></details>`
     : null
 }</section>`;
 }
@@ -188,7 +189,7 @@ ${
     : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="invoices"><table><thead><tr><th scope="col">Date</th><th scope="col">Number</th><th scope="col">Status</th><th scope="col" class="right">Amount</th></tr></thead>
 <tbody>${all.map(
         (invoice) =>
-          html`<tr><td class="num">${day(invoice.created)}</td><td class="num">${invoice.number ?? '—'}</td><td>${invoiceTag(invoice.status)}</td><td class="right num">${money(invoice.total, invoice.currency)}</td></tr>`,
+          html`<tr><td class="num">${shortDay(invoice.created)}</td><td class="num">${invoice.number ?? '—'}</td><td>${invoiceTag(invoice.status)}</td><td class="right num">${money(invoice.total, invoice.currency)}</td></tr>`,
       )}</tbody></table></div>`
 }</section>`;
 }

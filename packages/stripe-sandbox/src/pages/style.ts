@@ -24,7 +24,7 @@ code{font:.875em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overfl
 .wrap.narrow{max-width:34rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:var(--radius);padding:1.5rem}
 .row{display:flex;gap:.75rem 1.25rem;align-items:center;justify-content:space-between;flex-wrap:wrap}
-.row.top{align-items:flex-start}
+.row.top{align-items:flex-start;flex-wrap:nowrap}
 .actions{display:flex;gap:.6rem;flex-wrap:wrap;align-items:center}
 .actions form{display:contents}
 label,legend{display:block;font-size:.875rem;font-weight:560;margin-bottom:.35rem}
@@ -52,7 +52,7 @@ white-space:nowrap}
 .tag.warn{background:var(--warn-wash);color:var(--warn)}.tag.accent{background:var(--accent-wash);color:var(--accent)}
 .plain{list-style:none}
 .lines>li{padding:.95rem 0;border-top:1px solid var(--line)}.lines>li:first-child{border-top:0;padding-top:0}.lines>li:last-child{padding-bottom:0}
-.scroll{overflow-x:auto;margin:0 -1.5rem;padding:0 1.5rem}
+.scroll{position:relative;overflow-x:auto;margin:0 -1.5rem;padding:0 1.5rem}
 table{border-collapse:collapse;width:100%;font-size:.9375rem}
 th{font-size:.8125rem;font-weight:560;color:var(--soft);text-align:left;padding:.3rem 1rem .5rem 0;white-space:nowrap}
 td{border-top:1px solid var(--line);padding:.7rem 1rem .7rem 0;vertical-align:top}
@@ -81,7 +81,7 @@ label .soft{font-weight:400}
 .clock{font-size:1.75rem;line-height:1.2;letter-spacing:-.02em;font-weight:640;font-variant-numeric:tabular-nums}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:1rem;background:var(--card);padding:.5rem 1rem}
 .vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-@media (max-width:52rem){.pay{display:block;min-height:0}.pay>div{padding:2rem 1.25rem 2.25rem}.pay .inner{margin:0 auto}
+@media (max-width:52rem){table{font-size:.875rem}th,td{padding-right:.6rem}.pay{display:block;min-height:0}.pay>div{padding:2rem 1.25rem 2.25rem}.pay .inner{margin:0 auto}
 .wrap{padding:1.75rem 1.1rem 4rem}.card{padding:1.15rem}.scroll{margin:0 -1.15rem;padding:0 1.15rem}.price{font-size:2rem}.clock{font-size:1.4rem}
 .grid{grid-template-columns:repeat(2,1fr)}.fields{grid-template-columns:1fr}}
 @media (prefers-reduced-motion:no-preference){button,.button,input,select{transition:border-color .12s,background-color .12s,filter .12s}}

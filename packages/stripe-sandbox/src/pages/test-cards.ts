@@ -8,8 +8,11 @@ export const TEST_CARDS: readonly { number: string; outcome: string }[] = [
   { number: '4000000000000341', outcome: 'pays, then fails at renewal' },
   { number: '4000000000009995', outcome: 'has no funds' },
   { number: '4000000000000259', outcome: 'pays, then disputes' },
-  { number: 'AT611904300234573201', outcome: 'bank debit, paid days later' },
+  { number: 'AT611904300234573201', outcome: 'bank debit, slow' },
 ];
+
+/** Those that can be kept for later payments in the portal, which takes no bank account. */
+export const PORTAL_CARDS = TEST_CARDS.filter(({ number }) => /^\d+$/.test(number));
 
 /** `4242 4242 4242 4242`. */
 export function grouped(number: string): string {
@@ -22,6 +25,8 @@ export interface CardForm {
   expiry: string;
   cvc: string;
   errors: { card_number?: string; expiry?: string; cvc?: string };
+  /** Somebody is at it: where the form can be folded away, it is not. */
+  open?: boolean;
 }
 
 export const FILLED_IN: CardForm = { number: '4242 4242 4242 4242', expiry: '12 / 40', cvc: '123', errors: {} };
@@ -64,12 +69,12 @@ ${field('cvc', 'Security code', cvc, errors.cvc, first === 'cvc', { autocomplete
  * Buttons that fill a number in. They stand after the form's own button, so that Enter in a field pays, and send the
  * form with `fill` so that nothing typed is lost.
  */
-export function cardChooser(chosen: string): Html {
+export function cardChooser(chosen: string, cards = TEST_CARDS): Html {
   const digits = chosen.replace(/[\s-]/g, '');
   return html`<div role="group" aria-labelledby="test-cards" class="chooser stack-s">
 <h2 class="small" id="test-cards">Test cards</h2>
 <p class="small soft">Choose one to fill it in.</p>
-<div class="cards">${TEST_CARDS.map(
+<div class="cards">${cards.map(
     ({ number, outcome }) =>
       html`<button name="fill" value="${number}" formnovalidate aria-pressed="${number === digits ? 'true' : 'false'}"><span class="num">${grouped(number)}</span><span class="soft">${outcome}</span></button>`,
   )}</div>
