@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
+# By its path: the older compiler beside it (for its API) has a command of the same name.
+TSC := node_modules/typescript/bin/tsc
 
 .PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start
 
@@ -32,12 +34,12 @@ format: install
 	biome check --write .
 
 typecheck: install
-	tsc --noEmit -p tsconfig.json
+	$(TSC) --noEmit -p tsconfig.json
 
 ## Compiles what other programs import (the core and the sandbox) to dist/.
 build: install
 	rm -rf dist
-	tsc -p tsconfig.build.json
+	$(TSC) -p tsconfig.build.json
 
 ## Writes docs/openapi.json again after a change of a route or schema.
 openapi: install
