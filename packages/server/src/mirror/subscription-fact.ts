@@ -9,6 +9,13 @@ export function hasEnded(status: string): boolean {
   return ENDED.has(status);
 }
 
+/** Every status that Stripe has today. One that it invents grants nothing until somebody has decided what it means. */
+const KNOWN = new Set(['active', 'trialing', 'past_due', 'unpaid', 'incomplete', 'paused', ...ENDED]);
+
+export function isKnownStatus(status: string): boolean {
+  return KNOWN.has(status);
+}
+
 /**
  * A subscription as a fact. Pure: webhooks and reconciliation make the same fact of the same answers of Stripe's.
  * @throws Error when the answers are not complete (`completeSubscription` sees to that)

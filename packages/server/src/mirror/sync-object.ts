@@ -17,6 +17,17 @@ export type { MirrorDeps, ObjectRef, ObjectType, SyncRequest, SyncResult } from 
  *   TollgateError `stripe_shape_unexpected` when Stripe's answer cannot be understood: trying again does not help
  */
 export async function syncObject(deps: MirrorDeps, request: SyncRequest): Promise<SyncResult> {
+  const result = await syncByType(deps, request);
+  if (result.status === 'parked') {
+    deps.log.warn(
+      { ref: request.ref, reason: result.reason },
+      "An object of Stripe's is parked: nobody can say whose it is",
+    );
+  }
+  return result;
+}
+
+async function syncByType(deps: MirrorDeps, request: SyncRequest): Promise<SyncResult> {
   const { type } = request.ref;
   switch (type) {
     case 'subscription':

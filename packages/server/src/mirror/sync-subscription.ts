@@ -11,7 +11,7 @@ import { saveOwned } from './save-owned.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
 import { idOf } from './shapes.ts';
-import { endedFact, hasEnded, subscriptionFact } from './subscription-fact.ts';
+import { endedFact, hasEnded, isKnownStatus, subscriptionFact } from './subscription-fact.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
 /** @param session - what is known of the checkout session that the subscription came out of, if somebody looked */
@@ -33,6 +33,10 @@ export async function syncSubscription(
     if ('refused' in owner) return owner.refused;
     const { customer, proven } = owner;
     const read = subscriptionFact(fetched);
+    if (!isKnownStatus(read.status)) {
+      const detail = { subscription: id, status: read.status, customer: customer.id };
+      deps.log.error(detail, 'Stripe gave a subscription a status that nobody here knows; it grants nothing');
+    }
     const fact = fetched.customer.deleted === true ? endedFact(read, fetch.now) : read;
     const known = await currentFact(tx, connection.id, 'subscription', id);
     if (known !== undefined && hasEnded(known.fact.status) && fact.status !== known.fact.status) {

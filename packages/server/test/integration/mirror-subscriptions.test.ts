@@ -1,6 +1,8 @@
 import type { SubscriptionFact } from '@tollgate/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type SyncRequest, syncObject } from '../../src/mirror/sync-object.ts';
 import { newId } from '../../src/platform/ids.ts';
+import { createLog } from '../../src/platform/log.ts';
 import {
   coupon,
   customer,
@@ -152,6 +154,19 @@ describe('a subscription', () => {
     expect(await world.access(project, externalId)).toEqual({ entitled: false, reason: 'canceled' });
     expect(await world.sync('subscription', id)).toMatchObject({ status: 'unchanged' });
     expect(await world.fact(id)).toMatchObject({ endedAt });
+  });
+
+  it('with a status that Stripe invents tomorrow grants nothing, and says so loudly', async () => {
+    const { id, externalId } = await subscribe({ status: 'hibernating' });
+    const lines: string[] = [];
+    const log = createLog('error', { write: (line) => void lines.push(line) });
+    const request = { connectionId: 'default', ref: { type: 'subscription', id }, cause: { type: 'event', id: 'evt' } };
+    await syncObject({ ...world.deps, log }, request as SyncRequest);
+    expect(await world.fact(id)).toMatchObject({ status: 'hibernating' });
+    expect(await world.access(project, externalId)).toMatchObject({ entitled: false });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 'error', subscription: id, status: 'hibernating' },
+    ]);
   });
 
   it('that was never known and is not in Stripe is ignored', async () => {
