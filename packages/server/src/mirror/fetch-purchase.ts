@@ -1,15 +1,13 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
+import { idOf, idOrNull, parseShape } from './parse-shape.ts';
 import {
   type ChargeShape,
   DisputeShape,
   InvoiceParentShape,
   InvoicePaymentShape,
-  idOf,
-  idOrNull,
   LineItemShape,
   PaymentIntentShape,
-  parseShape,
   RefundShape,
   SessionShape,
 } from './shapes.ts';

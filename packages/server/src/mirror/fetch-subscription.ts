@@ -1,14 +1,8 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
-import {
-  CustomerShape,
-  InvoiceShape,
-  ItemShape as ItemSchema,
-  type ItemShape,
-  parseShape,
-  SubscriptionShape,
-} from './shapes.ts';
+import { parseShape } from './parse-shape.ts';
+import { CustomerShape, InvoiceShape, ItemShape as ItemSchema, type ItemShape, SubscriptionShape } from './shapes.ts';
 
 /** A subscription with everything that its fact is made of; nothing in it is cut short or left as an id. */
 export interface FetchedSubscription {

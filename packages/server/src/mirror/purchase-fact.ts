@@ -1,6 +1,7 @@
 import type { Instant, PurchaseFact, PurchaseLine } from '@tollgate/core';
 import type { FetchedPurchase } from './fetch-purchase.ts';
-import { type DisputeShape, idOf, type LineItemShape, type RefundShape } from './shapes.ts';
+import { idOf } from './parse-shape.ts';
+import type { DisputeShape, LineItemShape, RefundShape } from './shapes.ts';
 
 /**
  * The purchase's business key: ten events about one payment make one purchase. Where nothing had to be paid, or the

@@ -7,12 +7,13 @@ import { currentFact } from './current-fact.ts';
 import type { FetchedPurchase } from './fetch-purchase.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
+import { idOf, idOrNull } from './parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
 import { recordPayment } from './record-payment.ts';
 import { saveOwned } from './save-owned.ts';
 import type { Fetch } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
-import { type CustomerShape, idOf, idOrNull } from './shapes.ts';
+import type { CustomerShape } from './shapes.ts';
 import type { SyncResult } from './types.ts';
 
 /** What a purchase says about whose it is. */

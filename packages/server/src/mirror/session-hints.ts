@@ -1,6 +1,7 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { AttributionHints } from './attribute.ts';
-import { parseShape, SessionShape } from './shapes.ts';
+import { parseShape } from './parse-shape.ts';
+import { SessionShape } from './shapes.ts';
 
 /** What a checkout session says about whose the objects are that came out of it. */
 export type SessionHints = Pick<AttributionHints, 'known' | 'metadata' | 'clientReferenceId'>;

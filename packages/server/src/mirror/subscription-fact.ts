@@ -1,6 +1,7 @@
 import type { Discount, Instant, PriceTerms, SubscriptionFact, SubscriptionItem } from '@tollgate/core';
 import type { FetchedSubscription } from './fetch-subscription.ts';
-import { type DiscountShape, type ItemShape, idOf, type PriceShape, type SubscriptionShape } from './shapes.ts';
+import { idOf } from './parse-shape.ts';
+import type { DiscountShape, ItemShape, PriceShape, SubscriptionShape } from './shapes.ts';
 
 /** Statuses that a subscription never leaves. */
 const ENDED = new Set(['canceled', 'incomplete_expired']);

@@ -3,8 +3,9 @@ import { wakeParked } from '../catalog/wake-parked.ts';
 import type { Queryable, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
+import { idOf, parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
-import { idOf, PriceShape, ProductShape, parseShape } from './shapes.ts';
+import { PriceShape, ProductShape } from './shapes.ts';
 import { keepProduct } from './sync-product.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 

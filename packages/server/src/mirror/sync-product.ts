@@ -4,8 +4,9 @@ import type { Queryable, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { readStamps } from '../stripe/stamps.ts';
+import { parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
-import { ProductShape, parseShape } from './shapes.ts';
+import { ProductShape } from './shapes.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
 /**

@@ -6,11 +6,11 @@ import { currentFact } from './current-fact.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
+import { idOf } from './parse-shape.ts';
 import { recordTrials } from './record-trials.ts';
 import { saveOwned } from './save-owned.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
-import { idOf } from './shapes.ts';
 import { endedFact, hasEnded, isKnownStatus, subscriptionFact } from './subscription-fact.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 

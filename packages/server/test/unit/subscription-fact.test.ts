@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FetchedSubscription } from '../../src/mirror/fetch-subscription.ts';
-import { parseShape, SubscriptionShape } from '../../src/mirror/shapes.ts';
+import { parseShape } from '../../src/mirror/parse-shape.ts';
+import { SubscriptionShape } from '../../src/mirror/shapes.ts';
 import { endedFact, subscriptionFact } from '../../src/mirror/subscription-fact.ts';
 import {
   coupon,
