@@ -4,7 +4,7 @@ import type { World } from '../world.ts';
 import { type Html, html, type Part, safeLink } from './html.ts';
 import { layout } from './layout.ts';
 import { type CardForm, cardChooser, cardFields, PORTAL_CARDS } from './test-cards.ts';
-import { day, priceWords, shortDay, spoken } from './words.ts';
+import { day, priceWords, spoken } from './words.ts';
 
 /** What the portal says about what was just done, or why it could not be. */
 export interface PortalNotice {
@@ -186,10 +186,10 @@ function invoices(world: World, session: PortalSession): Html {
 ${
   all.length === 0
     ? html`<p class="soft">There are none yet.</p>`
-    : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="invoices"><table><thead><tr><th scope="col">Date</th><th scope="col">Number</th><th scope="col">Status</th><th scope="col" class="right">Amount</th></tr></thead>
+    : html`<div class="scroll" tabindex="0" role="region" aria-labelledby="invoices"><table><thead><tr><th scope="col">Invoice</th><th scope="col">Status</th><th scope="col" class="right">Amount</th></tr></thead>
 <tbody>${all.map(
         (invoice) =>
-          html`<tr><td class="num">${shortDay(invoice.created)}</td><td class="num">${invoice.number ?? '—'}</td><td>${invoiceTag(invoice.status)}</td><td class="right num">${money(invoice.total, invoice.currency)}</td></tr>`,
+          html`<tr><td class="num">${day(invoice.created)}${invoice.number === null ? null : html`<br><span class="small soft">${invoice.number}</span>`}</td><td>${invoiceTag(invoice.status)}</td><td class="right num">${money(invoice.total, invoice.currency)}</td></tr>`,
       )}</tbody></table></div>`
 }</section>`;
 }

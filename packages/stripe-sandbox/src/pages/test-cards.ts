@@ -5,10 +5,10 @@ export const TEST_CARDS: readonly { number: string; outcome: string }[] = [
   { number: '4242424242424242', outcome: 'pays' },
   { number: '4000000000000002', outcome: 'is declined' },
   { number: '4000002500003155', outcome: 'asks the bank first' },
-  { number: '4000000000000341', outcome: 'pays, then fails at renewal' },
+  { number: '4000000000000341', outcome: 'fails at renewal' },
   { number: '4000000000009995', outcome: 'has no funds' },
   { number: '4000000000000259', outcome: 'pays, then disputes' },
-  { number: 'AT611904300234573201', outcome: 'bank debit, slow' },
+  { number: 'AT611904300234573201', outcome: 'debit, days later' },
 ];
 
 /** Those that can be kept for later payments in the portal, which takes no bank account. */

@@ -2,12 +2,6 @@ import { amountFor, money } from '../billing/amounts.ts';
 import type { Interval, Price } from '../model.ts';
 
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
-const SHORT_DAY = new Intl.DateTimeFormat('en-GB', {
-  day: 'numeric',
-  month: 'short',
-  year: 'numeric',
-  timeZone: 'UTC',
-});
 const MOMENT = new Intl.DateTimeFormat('en-GB', {
   day: 'numeric',
   month: 'short',
@@ -21,11 +15,6 @@ const MOMENT = new Intl.DateTimeFormat('en-GB', {
 /** Unix seconds as `1 December 2026` (UTC). */
 export function day(seconds: number): string {
   return DAY.format(seconds * 1000);
-}
-
-/** Unix seconds as `1 Dec 2026` (UTC). */
-export function shortDay(seconds: number): string {
-  return SHORT_DAY.format(seconds * 1000);
 }
 
 /** Unix seconds as `1 Dec 2026, 09:30:00` (UTC). */
