@@ -1,6 +1,7 @@
 import type { CustomerRow } from '../customers/find.ts';
 import { attribute } from '../mirror/attribute.ts';
-import { CustomerShape, parseShape } from '../mirror/shapes.ts';
+import { parseShape } from '../mirror/parse-shape.ts';
+import { CustomerShape } from '../mirror/shapes.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';

@@ -1,6 +1,7 @@
 import { fromStripeLookupKey, isPrefixed } from '../catalog/lookup-key.ts';
 import { priceOfStripe } from '../catalog/mirror-product.ts';
-import { PriceShape, parseShape } from '../mirror/shapes.ts';
+import { parseShape } from '../mirror/parse-shape.ts';
+import { PriceShape } from '../mirror/shapes.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';

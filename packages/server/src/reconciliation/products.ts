@@ -1,5 +1,6 @@
 import { productOfStripe } from '../catalog/mirror-product.ts';
-import { ProductShape, parseShape } from '../mirror/shapes.ts';
+import { parseShape } from '../mirror/parse-shape.ts';
+import { ProductShape } from '../mirror/shapes.ts';
 import { productOwner } from '../mirror/sync-product.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';

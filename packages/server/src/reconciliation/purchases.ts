@@ -6,8 +6,9 @@ import {
   purchaseOfPayment,
   purchaseOfSession,
 } from '../mirror/fetch-purchase.ts';
+import { parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
-import { parseShape, SessionShape } from '../mirror/shapes.ts';
+import { SessionShape } from '../mirror/shapes.ts';
 import { purchaseHints } from '../mirror/sync-payment.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
