@@ -96,6 +96,8 @@ const ENQUEUE_TRIES = 20;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const FIRST_RESTART_MS = 500;
 const LAST_RESTART_MS = 10_000;
+/** How long workers that have stopped may take to record the jobs that they did last. */
+const LAST_RECORDS_MS = 1_000;
 
 /** Whether this is a schedule of five fields that `cron` understands. */
 export function isCronSchedule(text: string): boolean {
@@ -208,19 +210,27 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
   });
   const locks = keepJobLocksAlive({ pool, poolIds, log, sweepMs: pollMs * 2 });
 
-  let stopping: Promise<void> | undefined;
-  const ended = runner.promise.catch((error: unknown) => {
-    if (!stopping) {
-      log.warn({ err: error }, 'The job workers ended; starting them again');
-    }
+  // Once it could not record what became of several jobs, graphile (0.18) stops its workers, miscounts what is left to
+  // record, and waits for it for ever.
+  const halted = new Promise<void>((resolve) => {
+    const soon = () => void setTimeout(resolve, LAST_RECORDS_MS);
+    events.on('pool:gracefulShutdown:complete', soon);
+    events.on('pool:forcefulShutdown:complete', soon);
+    events.on('pool:forcefulShutdown:error', soon);
   });
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    // Rejects only when they are at their end already.
+    stopping ??= Promise.race([runner.stop().catch(() => {}), halted]);
+    return stopping;
+  };
+  const warn = (error?: unknown) => {
+    if (!stopping) log.warn({ err: error }, 'The job workers ended; starting them again');
+  };
+  const ended = Promise.race([runner.promise.catch(warn), halted.then(() => warn())]).then(stop);
   return {
     ended,
-    stop: () => {
-      // Rejects only when they are at their end already.
-      stopping ??= runner.stop().catch(() => {});
-      return stopping;
-    },
+    stop,
     letGo: () => locks.stop(),
   };
 }

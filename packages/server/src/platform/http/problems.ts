@@ -112,7 +112,9 @@ function fromDatabase(error: unknown): boolean {
 function isPoolTimeout(error: unknown): boolean {
   return (
     error instanceof Error &&
-    (error.message === 'timeout exceeded when trying to connect' || error.message.startsWith('Connection terminated'))
+    (error.message === 'timeout exceeded when trying to connect' ||
+      error.message.startsWith('Connection terminated') ||
+      error.message.startsWith('Client has encountered a connection error'))
   );
 }
 
