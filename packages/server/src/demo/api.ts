@@ -18,20 +18,17 @@ export interface DemoApi {
    * @param path - under `/api/v1`, with its query
    * @throws DemoProblem for any answer that is not 2xx
    */
-  call<T>(method: 'GET' | 'POST', path: string, key: string, body?: object, idempotencyKey?: string): Promise<T>;
+  call<T>(method: 'GET' | 'POST', path: string, key: string, body?: object): Promise<T>;
 }
 
 /** The API of this process, called without a socket but with everything else: keys, validation, limits. */
 export function createDemoApi(app: App): DemoApi {
   return {
-    call: async <T>(method: 'GET' | 'POST', path: string, key: string, body?: object, idempotencyKey?: string) => {
+    call: async <T>(method: 'GET' | 'POST', path: string, key: string, body?: object) => {
       const answer = await app.inject({
         method,
         url: `/api/v1${path}`,
-        headers: {
-          authorization: `Bearer ${key}`,
-          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
-        },
+        headers: { authorization: `Bearer ${key}` },
         ...(body === undefined ? {} : { payload: body }),
       });
       const parsed: unknown = answer.body === '' ? {} : JSON.parse(answer.body);
