@@ -1,0 +1,104 @@
+/** The samples of the documents, saved and run as a reader would. */
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { blocks, type Document, documents } from '../support/documents.ts';
+import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+
+const run = promisify(execFile);
+let tollgate: Tollgate;
+let folder: string;
+let env: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  tollgate = await startTollgate();
+  folder = await mkdtemp(path.join(tmpdir(), 'tollgate-samples-'));
+  await writeFile(path.join(folder, 'package.json'), '{"type": "module"}');
+  const { PATH } = process.env;
+  env = { PATH, TOLLGATE_URL: tollgate.url, TOLLGATE_SECRET_KEY: tollgate.secret.key ?? '' };
+});
+afterAll(async () => {
+  await tollgate.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function named(name: string): Document {
+  const found = documents().find((document) => document.name === name);
+  if (found === undefined) throw new Error(`There is no ${name}.`);
+  return found;
+}
+
+async function bash(script: string): Promise<string> {
+  return (await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder, env })).stdout;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Pays as a browser does. @returns where it is sent then */
+async function pay(checkoutUrl: string): Promise<string> {
+  const body = new URLSearchParams({ card_number: '4242424242424242' });
+  const paid = await fetch(`${checkoutUrl}/pay`, { method: 'POST', body, redirect: 'manual' });
+  expect(paid.status).toBe(303);
+  return paid.headers.get('location') ?? '';
+}
+
+describe("the README's first integration", () => {
+  test('sells, and knows who bought', async () => {
+    const { secret } = tollgate;
+    await secret.post('/features', { code: 'pro_export', name: 'Export', type: 'boolean' });
+    const { body: product } = await secret.post('/products', { name: 'Pro', features: [{ code: 'pro_export' }] });
+    const monthly = { currency: 'usd', unit_amount: 1200, recurring: { interval: 'month' } };
+    await secret.post('/prices', { product: product.id, ...monthly, lookup_key: 'pro_monthly' });
+    const [sample = ''] = blocks(named('README.md'), 'ts');
+    expect(sample.split('\n').length).toBeLessThanOrEqual(12);
+    await writeFile(path.join(folder, 'first.ts'), sample);
+
+    const before = await run(process.execPath, ['first.ts'], { cwd: folder, env });
+    expect(before.stdout).toMatch(/^Buy at http.*\nfalse\n$/);
+    await pay(/Buy at (\S+)/.exec(before.stdout)?.[1] ?? '');
+    await tollgate.until(async () => (await secret.get('/check?customer_id=u_42&feature=pro_export')).body.entitled);
+    const [shell = ''] = blocks(named('README.md'), 'sh');
+    expect(JSON.parse(await bash(shell))).toMatchObject({ object: 'decision', entitled: true });
+  });
+});
+
+describe('docs/integrate.md', () => {
+  test('builds an app that sells, lets in and leads to the portal', async () => {
+    const guide = named('docs/integrate.md');
+    const port = await freePort();
+    const shells = blocks(guide, 'sh');
+    // The first names the reader's own address and key; the last starts the app.
+    const setUp = shells.filter((shell) => !shell.includes('export TOLLGATE') && !shell.startsWith('node '));
+    for (const shell of setUp) expect(await bash(shell)).not.toMatch(/"code":"[a-z_]+","request_id"|"status":4\d\d/);
+    for (const sample of blocks(guide, 'ts')) {
+      const name = /^\/\/ ([\w-]+\.ts)\n/.exec(sample)?.[1];
+      if (name === undefined) throw new Error(`A sample does not say where it is saved:\n${sample}`);
+      await writeFile(path.join(folder, name), sample.replaceAll('8080', String(port)));
+    }
+
+    const app = spawn(process.execPath, ['app.ts'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await new Promise((resolve) => app.stdout.once('data', resolve));
+      const at = (where: string) => fetch(`http://127.0.0.1:${port}${where}`, { redirect: 'manual' });
+      expect(await (await at('/')).text()).toContain('No PDFs yet');
+      const checkout = (await at('/buy')).headers.get('location') ?? '';
+      const back = new URL(await pay(checkout));
+      expect(await (await at(back.pathname + back.search)).text()).toBe('welcome');
+      expect(await (await at('/')).text()).toMatch(/^25 \w+, and PDFs\./);
+      expect((await at('/buy')).headers.get('location')).toBe('/account');
+      expect((await at('/account')).headers.get('location')).toMatch(/^http/);
+    } finally {
+      app.kill();
+    }
+  });
+});
