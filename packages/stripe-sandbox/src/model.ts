@@ -536,6 +536,7 @@ export interface PaymentError {
 export interface PaymentIntent {
   id: string;
   object: 'payment_intent';
+  allowed_payment_method_types: null;
   amount: number;
   amount_capturable: number;
   amount_details: { tip: Record<string, never> };
@@ -565,6 +566,7 @@ export interface PaymentIntent {
   payment_method_configuration_details: null;
   payment_method_options: Record<string, never>;
   payment_method_types: string[];
+  payment_record: null;
   processing: null;
   receipt_email: string | null;
   review: null;
@@ -587,6 +589,7 @@ export interface PaymentIntent {
 export interface SetupIntent {
   id: string;
   object: 'setup_intent';
+  allowed_payment_method_types: null;
   application: null;
   automatic_payment_methods: { allow_redirects: 'always'; enabled: boolean } | null;
   cancellation_reason: string | null;
@@ -658,6 +661,7 @@ export interface Charge {
   refunded: boolean;
   review: null;
   shipping: null;
+  source: null;
   source_transfer: null;
   statement_descriptor: null;
   statement_descriptor_suffix: null;

@@ -21,6 +21,8 @@ interface Snapshot {
   faults: Faults;
   plannedRequestFailures: RequestFailure[];
   plannedFailures: PlannedFailure[];
+  /** Events that were still on their way to an endpoint. */
+  undelivered: string[];
 }
 
 function snapshot(world: World): Snapshot {
@@ -34,6 +36,7 @@ function snapshot(world: World): Snapshot {
     faults: world.faults.settings,
     plannedRequestFailures: world.faults.planned,
     plannedFailures: world.plannedFailures,
+    undelivered: world.webhooks.unfinished(),
   };
 }
 
@@ -49,6 +52,10 @@ function restore(world: World, saved: Snapshot): void {
   world.faults.settings = saved.faults;
   world.faults.planned = saved.plannedRequestFailures;
   world.plannedFailures = saved.plannedFailures;
+  for (const id of saved.undelivered) {
+    const event = world.store.get('event', id);
+    if (event !== undefined) world.webhooks.resend(event);
+  }
 }
 
 /** What carries a price whole carries the stored one, so that a later change of it shows everywhere. */

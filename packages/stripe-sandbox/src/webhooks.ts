@@ -71,6 +71,8 @@ export class Webhooks {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #waiting = new Map<string, Job[]>();
   readonly #running = new Map<string, number>();
+  /** How many deliveries of each event are not over yet. */
+  readonly #unfinished = new Map<string, number>();
   #open = 0;
   #idle: (() => void)[] = [];
   #closed = false;
@@ -111,16 +113,24 @@ export class Webhooks {
     }
   }
 
+  /** The ids of the events that are still on their way to somebody. */
+  unfinished(): string[] {
+    return [...this.#unfinished.keys()];
+  }
+
   /** Resolves when nothing is waiting or under way, retries included; at once when closed. */
   settled(): Promise<void> {
     if (this.#open === 0 || this.#closed) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  /** Stops every delivery and retry. */
+  /** Stops every delivery and retry; what was on its way is still named by `unfinished`. */
   close(): void {
     this.#closed = true;
-    this.forget();
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    this.#waiting.clear();
+    this.#wake();
     this.#agents.http.destroy();
     this.#agents.https.destroy();
   }
@@ -133,6 +143,7 @@ export class Webhooks {
     this.attempts.length = 0;
     this.#ordinal = 0;
     this.#open = 0;
+    this.#unfinished.clear();
     this.#wake();
   }
 
@@ -145,6 +156,9 @@ export class Webhooks {
       finished = true;
       event.pending_webhooks = Math.max(0, event.pending_webhooks - 1);
       this.#open = Math.max(0, this.#open - 1);
+      const left = (this.#unfinished.get(event.id) ?? 1) - 1;
+      if (left > 0) this.#unfinished.set(event.id, left);
+      else this.#unfinished.delete(event.id);
       if (this.#open === 0) this.#wake();
     };
     return { endpoint, event: { id: event.id, type: event.type, body }, attempt: 1, done };
@@ -156,6 +170,7 @@ export class Webhooks {
 
   #start(job: Job, waitMs: number): void {
     this.#open += 1;
+    this.#unfinished.set(job.event.id, (this.#unfinished.get(job.event.id) ?? 0) + 1);
     this.#later(waitMs, () => this.#enqueue(job));
   }
 

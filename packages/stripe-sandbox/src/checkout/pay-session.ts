@@ -166,7 +166,8 @@ export function payCheckoutSession(world: World, session: CheckoutSession, payme
     if (!needsMethod(session)) return finish(world, session, payment, null);
     const number = payment.cardNumber.replace(/[\s-]/g, '').toUpperCase();
     const debit = isIban(number);
-    if (!debit && !isCardNumber(number)) {
+    const accepted = debit ? session.payment_method_types.includes('sepa_debit') : isCardNumber(number);
+    if (!accepted) {
       return { ok: false, message: 'Your card number is incorrect.', declineCode: 'incorrect_number' };
     }
     const payer = { email: emailOf(world, session, payment), name: payment.name };

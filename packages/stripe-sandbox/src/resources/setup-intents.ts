@@ -22,6 +22,7 @@ export function createSetupIntent(
   const intent = world.store.insert('setup_intent', {
     id,
     object: 'setup_intent',
+    allowed_payment_method_types: null,
     application: null,
     automatic_payment_methods: null,
     cancellation_reason: null,
