@@ -11,6 +11,8 @@ export type Failure =
 /** Connections that broke or cannot be had, transactions that lost against others, a server that shuts down. */
 const DATABASE_TROUBLE = /^(?:08|40|53|55|57|58)[0-9A-Z]{3}$/;
 const MOST_CHARACTERS = 500;
+/** Stripe asks for seconds; whoever asks for hours must not stop a connection for as long. */
+const LONGEST_PATIENCE_MS = 10 * 60 * 1000;
 
 /** What a failed sync means for the events behind it. */
 export function failureOf(error: unknown): Failure {
@@ -25,7 +27,11 @@ export function failureOf(error: unknown): Failure {
     const { kind, retryAfterMs } = classifyStripeError(error);
     switch (kind) {
       case 'transient':
-        return { kind: 'again', reason: sentence('stripe_unavailable', error.message), retryAfterMs };
+        return {
+          kind: 'again',
+          reason: sentence('stripe_unavailable', error.message),
+          retryAfterMs: retryAfterMs === undefined ? undefined : Math.min(retryAfterMs, LONGEST_PATIENCE_MS),
+        };
       case 'missing':
       case 'permanent':
         return { kind: 'for_good', reason: sentence('stripe_refused', error.message) };
