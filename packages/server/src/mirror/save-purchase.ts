@@ -1,5 +1,3 @@
-import { wakeParked } from '../catalog/wake-parked.ts';
-import type { Cause } from '../facts/cause.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { AttributionHints } from './attribute.ts';
@@ -14,7 +12,8 @@ import { saveOwned } from './save-owned.ts';
 import type { Fetch } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
 import type { CustomerShape } from './shapes.ts';
-import type { SyncResult } from './types.ts';
+import type { SyncRequest, SyncResult } from './types.ts';
+import { wakeOwnEvents } from './wake-own-events.ts';
 
 /** What a purchase says about whose it is. */
 export function purchaseHints(purchase: FetchedPurchase): AttributionHints {
@@ -37,7 +36,7 @@ export async function savePurchase(
   connection: StripeConnection,
   purchase: FetchedPurchase,
   fetch: Fetch,
-  cause: Cause,
+  request: SyncRequest,
 ): Promise<SyncResult> {
   const id = purchaseId(purchase);
   const known = await currentFact(tx, connection.id, 'purchase', id);
@@ -57,8 +56,8 @@ export async function savePurchase(
     chargeId: purchase.charge?.id ?? null,
     subscriptionId: idOrNull(purchase.session.subscription),
   });
-  if (known === undefined) await wakeParked(tx, connection.id, id);
-  return await saveOwned(tx, { ...owned, fact: purchaseFact(purchase), fetch, cause });
+  if (known === undefined) await wakeOwnEvents(tx, request);
+  return await saveOwned(tx, { ...owned, fact: purchaseFact(purchase), fetch, cause: request.cause });
 }
 
 function customerOf({ intent, session }: FetchedPurchase): CustomerShape | null {

@@ -4,8 +4,6 @@
  */
 import { type Static, type TSchema, Type } from 'typebox';
 
-export { parseShape } from './parse-shape.ts';
-
 const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 /** Seconds since 1970. */
 const Seconds = Type.Integer();

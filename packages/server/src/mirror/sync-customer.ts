@@ -45,7 +45,7 @@ async function fetchCustomer({ client }: StripeConnection, id: string): Promise<
 /** With a customer, Stripe ends its subscriptions. They are fetched, since a customer here may have had several there. */
 async function syncSubscriptionsOf(deps: MirrorDeps, request: SyncRequest): Promise<void> {
   for (const id of await liveSubscriptionsOf(deps.db, request)) {
-    await syncSubscription(deps, { ...request, ref: { type: 'subscription', id } });
+    await syncSubscription(deps, { ...request, partOf: request.ref, ref: { type: 'subscription', id } });
   }
 }
 

@@ -24,7 +24,7 @@ export async function syncPayment(deps: MirrorDeps, request: SyncRequest): Promi
   return await applyInOrder(db, fetch, async (tx) =>
     purchase === null
       ? await endPurchase(tx, id, fetch, request.cause)
-      : await savePurchase(tx, connection, purchase, fetch, request.cause),
+      : await savePurchase(tx, connection, purchase, fetch, request),
   );
 }
 
@@ -38,11 +38,12 @@ async function syncInvoicePayment(
   request: SyncRequest,
 ): Promise<SyncResult> {
   const { id } = request.ref;
+  const partOf = request.ref;
   const subscription = await subscriptionOfPayment(connection, id);
   if (subscription === null) {
     return { status: 'ignored', reason: 'payment_without_checkout', projectId: null, customerId: null };
   }
-  const result = await syncSubscription(deps, { ...request, ref: { type: 'subscription', id: subscription } });
+  const result = await syncSubscription(deps, { ...request, partOf, ref: { type: 'subscription', id: subscription } });
   const { projectId, customerId } = result;
   if (projectId !== null && customerId !== null) {
     const none = { checkoutSessionId: null, chargeId: null };
@@ -52,7 +53,7 @@ async function syncInvoicePayment(
   const results = [result];
   for (const session of await sessionsBeside(deps, connection, subscription)) {
     const ref = { type: 'checkout_session' as const, id: session };
-    results.push(await syncSessionPurchase(deps, { ...request, ref }));
+    results.push(await syncSessionPurchase(deps, { ...request, partOf, ref }));
   }
   return mergeResults(results) ?? result;
 }

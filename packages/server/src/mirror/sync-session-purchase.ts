@@ -23,6 +23,6 @@ export async function syncSessionPurchase(deps: MirrorDeps, request: SyncRequest
   return await applyInOrder(db, fetch, async (tx) =>
     purchase === null
       ? await endPurchase(tx, id, fetch, request.cause)
-      : await savePurchase(tx, connection, purchase, fetch, request.cause),
+      : await savePurchase(tx, connection, purchase, fetch, request),
   );
 }

@@ -45,14 +45,15 @@ export async function syncSession(deps: MirrorDeps, request: SyncRequest): Promi
 /** Brings up to date whatever came out of the session. */
 async function syncBought(deps: MirrorDeps, request: SyncRequest, session: SessionShape): Promise<SyncResult[]> {
   const results: SyncResult[] = [];
+  const partOf = request.ref;
   const subscription = idOrNull(session.subscription);
   if (subscription !== null) {
     const ref = { type: 'subscription' as const, id: subscription };
-    results.push(await syncSubscription(deps, { ...request, ref }, sessionHints(session)));
+    results.push(await syncSubscription(deps, { ...request, partOf, ref }, sessionHints(session)));
   }
   const payment = idOrNull(session.payment_intent);
   if (session.mode === 'payment' && payment !== null) {
-    results.push(await syncPayment(deps, { ...request, ref: { type: 'payment', id: payment } }));
+    results.push(await syncPayment(deps, { ...request, partOf, ref: { type: 'payment', id: payment } }));
   } else if (session.status === 'complete') {
     const result = await syncSessionPurchase(deps, request);
     // Most subscriptions are sold alone.

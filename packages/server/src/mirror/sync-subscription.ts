@@ -1,4 +1,3 @@
-import { wakeParked } from '../catalog/wake-parked.ts';
 import { lockCustomer } from '../customers/lock.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { type AttributionHints, attribute } from './attribute.ts';
@@ -13,6 +12,7 @@ import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
 import { endedFact, hasEnded, isKnownStatus, subscriptionFact } from './subscription-fact.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
+import { wakeOwnEvents } from './wake-own-events.ts';
 
 /** @param session - what is known of the checkout session that the subscription came out of, if somebody looked */
 export async function syncSubscription(
@@ -45,7 +45,7 @@ export async function syncSubscription(
     }
     if (proven) await linkStripeCustomer(tx, customer, fetched.customer, fetch.now);
     await recordTrials(tx, customer.id, fact);
-    if (known === undefined) await wakeParked(tx, connection.id, id);
+    if (known === undefined) await wakeOwnEvents(tx, request);
     const owned = { projectId: customer.project_id, customerId: customer.id };
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
   });

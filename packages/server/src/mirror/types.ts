@@ -24,6 +24,8 @@ export interface SyncRequest {
   ref: ObjectRef;
   /** What made somebody look: kept with every fact and snapshot version that follows. */
   cause: Cause;
+  /** The object that somebody asked for, when this one is only looked at along with it. */
+  partOf?: ObjectRef;
 }
 
 export interface SyncResult {

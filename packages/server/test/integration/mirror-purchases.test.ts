@@ -308,6 +308,10 @@ describe('a subscription session', () => {
     expect(await world.sync('checkout_session', 'cs_sub')).toMatchObject({ status: 'applied', customerId });
     expect(await sessionRow('cs_sub')).toEqual({ status: 'complete', payment_status: 'paid', applied: true });
     expect(await world.access(project, 'subscribing')).toMatchObject({ entitled: true });
+    const { rows } = await world.database.pool.query(
+      `select 1 from graphile_worker.jobs where key = 'wake:default:sub_of_session'`,
+    );
+    expect(rows).toHaveLength(1);
   });
 
   it('also holds what was bought once and for all beside the subscription', async () => {

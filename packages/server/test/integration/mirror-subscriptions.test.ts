@@ -281,7 +281,9 @@ describe('the owner of a subscription', () => {
     expect(await world.sync('subscription', 'sub_stamped')).toMatchObject({ status: 'applied', customerId: id });
     const row = await customerRow(id);
     expect(row.stripe_customer_id).toBe('cus_stamped');
-    expect(await wakes()).toEqual(expect.arrayContaining(['cus_stamped', 'sub_stamped']));
+    // The event's own object is settled by whoever asked; what else waits for the customer is woken.
+    expect(await wakes()).toContain('cus_stamped');
+    expect(await wakes()).not.toContain('sub_stamped');
   });
 
   it("is created when the stamp carries the app's own id", async () => {
