@@ -25,7 +25,11 @@ export async function examinePage<T extends { id: string }>(
   const work = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
       signal.throwIfAborted();
-      const verdict = await examine(deps, look, run, kind, item);
+      const verdict = await examine(deps, look, run, kind, item).catch((error: unknown) => {
+        // The page will be gone through again: nothing more of it is begun.
+        waiting.length = 0;
+        throw error;
+      });
       if (verdict === 'in_sync' || verdict === 'ignored' || verdict === 'parked') counted[verdict] += 1;
     }
   };
@@ -49,6 +53,12 @@ async function examine<T extends { id: string }>(
   if (verdict.status === 'drift' && typeof item !== 'string' && verdict.drift.kind !== 'unreadable') {
     // The list may be older than what a webhook has brought meanwhile: only a fresh look can tell.
     verdict = await readable(() => kind.compareOne(look, id));
+  }
+  if (verdict.status === 'parked') {
+    deps.log.warn(
+      { run_id: run.id, object_type: kind.name, object_id: id },
+      'Nobody can say whose an object of Stripe is',
+    );
   }
   if (verdict.status === 'drift') await settleDrift(deps, look, run, { kind, id, drift: verdict.drift });
   return verdict.status;

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { MirrorDeps } from '../mirror/sync-object.ts';
+import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
 import { getProject } from '../projects/find-project.ts';
 import { completeRun, failRun } from './end-run.ts';
@@ -50,6 +51,11 @@ export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}):
         return;
       }
       deps.log.warn({ err: error, run_id: run.id, attempt }, 'A reconciliation was cut short');
+      if (await hasMoved(deps, run)) {
+        // What stood in the way came after work was done: that is no failure in a row.
+        await enqueueRun(deps.db, run.id, new Date(Date.now() + patience.longestPauseMs));
+        return;
+      }
       if (attempt >= maxAttempts) await failRun(deps, run, error);
       throw error;
     }
@@ -77,6 +83,15 @@ async function begin({ db, clock }: MirrorDeps, runId: string): Promise<RunRow |
     .where('status', 'in', ['queued', 'running'])
     .returningAll()
     .executeTakeFirst();
+}
+
+async function hasMoved({ db }: MirrorDeps, begun: RunRow): Promise<boolean> {
+  const now = await db
+    .selectFrom('tollgate.reconciliation_runs')
+    .select('cursor')
+    .where('id', '=', begun.id)
+    .executeTakeFirst();
+  return canonicalJson(now?.cursor ?? null) !== canonicalJson(begun.cursor);
 }
 
 async function workThrough(deps: Working, begun: RunRow): Promise<void> {

@@ -11,7 +11,7 @@ import type { Scope } from './scope.ts';
 
 export type RunRow = Selectable<Schema['tollgate.reconciliation_runs']>;
 
-/** Failures in a row after which a run is given up: with growing delays that is some three hours. */
+/** Failures at one page after which a run is given up: with growing delays that is some three hours. */
 const MAX_ATTEMPTS = 10;
 
 export interface StartRunInput {
@@ -66,9 +66,13 @@ export async function startRun(
   });
 }
 
-/** Adds the job that works on a run; when one waits already, that one stays. */
-export async function enqueueRun(tx: Queryable, runId: string): Promise<void> {
-  const options = { jobKey: `reconcile:${runId}`, maxAttempts: MAX_ATTEMPTS, priority: 10 };
+/**
+ * Adds the job that works on a run, in place of one that waits.
+ * @param runAt - default: at once
+ */
+export async function enqueueRun(tx: Queryable, runId: string, runAt?: Date): Promise<void> {
+  const when = runAt === undefined ? {} : { runAt };
+  const options = { jobKey: `reconcile:${runId}`, maxAttempts: MAX_ATTEMPTS, priority: 10, ...when };
   await enqueue(tx, 'reconcile', { runId }, options);
 }
 

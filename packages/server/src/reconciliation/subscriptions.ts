@@ -1,4 +1,4 @@
-import { attribute } from '../mirror/attribute.ts';
+import { type Attribution, attribute } from '../mirror/attribute.ts';
 import {
   completeSubscription,
   type FetchedSubscription,
@@ -6,7 +6,7 @@ import {
   SUBSCRIPTION_EXPANSIONS,
 } from '../mirror/fetch-subscription.ts';
 import { endedFact, hasEnded, subscriptionFact } from '../mirror/subscription-fact.ts';
-import { completeHints } from '../mirror/sync-subscription.ts';
+import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
@@ -53,8 +53,7 @@ export const subscriptions: Kind<Stripe.Subscription> = {
 };
 
 async function compareFetched(look: Look, fetched: FetchedSubscription): Promise<Verdict> {
-  const hints = await completeHints(look, look.connection, fetched, null);
-  const found = await attribute(look.db, look.connection, hints);
+  const found = await ownerOfSubscription(look, fetched);
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
   const fact = subscriptionFact(fetched);
@@ -76,6 +75,14 @@ async function compareFetched(look: Look, fetched: FetchedSubscription): Promise
   if (canonicalJson(stored.fact) === canonicalJson(now)) return { status: 'in_sync' };
   const fields = fieldChanges(stored.fact, now);
   return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+}
+
+/** Whose it is; the checkout session is asked for only where the subscription alone does not say. */
+async function ownerOfSubscription(look: Look, fetched: FetchedSubscription): Promise<Attribution> {
+  const found = await attribute(look.db, look.connection, subscriptionHints(fetched));
+  if (found.status !== 'parked') return found;
+  const hints = await look.ask('subscription', () => completeHints(look, look.connection, fetched, null));
+  return await attribute(look.db, look.connection, hints);
 }
 
 /** Whether the list shows all that the fact is made of, so that completing it costs no call. */

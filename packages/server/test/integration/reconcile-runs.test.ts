@@ -122,14 +122,12 @@ describe('a reconciliation that is cut short', () => {
     const id = await startUnworked();
     // Every page of products is answered; the first of prices is not, and nor is the SDK's second try.
     tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/prices', times: 2, outcome: 500 });
-    const task = taskWith({});
-    await expect(task({ runId: id }, unhurried)).rejects.toThrow();
+    await taskWith({ patience: { ...IMPATIENT, longestPauseMs: 2_000 } })({ runId: id }, unhurried);
     const halfway = await runOf(id);
     expect(halfway).toMatchObject({ status: 'running', counts: { listed: PRODUCTS, repaired: 1 } });
     expect(halfway.progress).toMatchObject({ step: 'default/listed/product', steps_done: 0 });
 
-    await task({ runId: id }, { ...unhurried, attempt: 2 });
-    const run = await runOf(id);
+    const run = await finished(tollgate, id);
     expect(run).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, drifts: 1, repaired: 1 } });
     expect(run.drifts).toMatchObject([{ object_id: product, action: 'repaired' }]);
     const left = await tollgate.database.pool.query('select from tollgate.reconciliation_seen');
@@ -180,7 +178,7 @@ describe('a reconciliation that is cut short', () => {
 
   test('is never called complete: after its last attempt it is failed, and says why', async () => {
     const id = await startUnworked();
-    tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/subscriptions', times: 2, outcome: 500 });
+    tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/products', times: 2, outcome: 500 });
     await expect(taskWith({})({ runId: id }, { ...unhurried, attempt: 10 })).rejects.toThrow();
     const run = await runOf(id);
     expect(run.status).toBe('failed');
