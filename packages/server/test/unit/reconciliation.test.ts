@@ -1,0 +1,127 @@
+import Stripe from 'stripe';
+import { describe, expect, test } from 'vitest';
+import { TollgateError } from '../../src/platform/errors.ts';
+import { fieldChanges } from '../../src/reconciliation/field-changes.ts';
+import { patiently } from '../../src/reconciliation/patiently.ts';
+import { stepName, stepsOf } from '../../src/reconciliation/steps.ts';
+import { unreadable } from '../../src/reconciliation/unreadable.ts';
+
+describe('the fields in which two states differ', () => {
+  test('are named by their path, with instants as RFC 3339', () => {
+    const item = { id: 'si_1', quantity: 1, currentPeriodEnd: 0 };
+    const before = { status: 'active', cancelAt: null, items: [item] };
+    const after = {
+      status: 'active',
+      cancelAt: Date.UTC(2026, 0, 2),
+      items: [{ ...item, quantity: 3, currentPeriodEnd: 1000 }],
+    };
+    expect(fieldChanges(before, after)).toEqual([
+      { field: 'cancel_at', before: null, after: '2026-01-02T00:00:00.000Z' },
+      { field: 'items.0.current_period_end', before: '1970-01-01T00:00:00.000Z', after: '1970-01-01T00:00:01.000Z' },
+      { field: 'items.0.quantity', before: 1, after: 3 },
+    ]);
+  });
+
+  test('are all of them where there was nothing, and none where nothing changed', () => {
+    expect(fieldChanges(null, { a: 1, b: null })).toEqual([{ field: 'a', before: null, after: 1 }]);
+    expect(fieldChanges({ a: [], b: {} }, { a: [], b: {} })).toEqual([]);
+  });
+
+  test('are no more than a hundred', () => {
+    expect(fieldChanges(null, { many: Array.from({ length: 500 }, (_, i) => i) })).toHaveLength(100);
+  });
+});
+
+describe('the steps of a reconciliation', () => {
+  test('begin with what says whose a subscription is, and end with what was in no list', () => {
+    expect(stepsOf({ projectId: null, customerId: null }, ['default']).map(stepName)).toEqual([
+      'default/listed/product',
+      'default/listed/price',
+      'default/listed/customer',
+      'default/listed/subscription',
+      'default/listed/purchase',
+      'default/unmet/product',
+      'default/unmet/price',
+      'default/unmet/customer',
+      'default/unmet/subscription',
+      'default/unmet/purchase',
+    ]);
+  });
+
+  test('of one customer leave the catalog out', () => {
+    const names = stepsOf({ projectId: 'prj_1', customerId: 'cust_1' }, ['default']).map(stepName);
+    expect(names).toHaveLength(6);
+    expect(names.join()).not.toMatch(/product|price/);
+  });
+
+  test('go through one connection after the other, in the same order each time', () => {
+    const scope = { projectId: null, customerId: null };
+    expect(stepsOf(scope, ['b', 'a'])).toEqual(stepsOf(scope, ['a', 'b']));
+    expect(stepsOf(scope, ['b', 'a'])).toHaveLength(20);
+  });
+});
+
+describe('a call to Stripe that is made patiently', () => {
+  const patience = { attempts: 3, firstPauseMs: 1, longestPauseMs: 2 };
+  const going = new AbortController().signal;
+  const busy = () => new Stripe.errors.StripeRateLimitError({ type: 'rate_limit_error', message: 'Slow down.' });
+
+  /** Fails so often before it answers; counts how often it was made. */
+  function failing(times: number, error: () => Error) {
+    const call = async () => {
+      call.made += 1;
+      if (call.made <= times) throw error();
+      return 'answer';
+    };
+    call.made = 0;
+    return call;
+  }
+
+  test('is made again after a refusal that passes', async () => {
+    const call = failing(2, busy);
+    expect(await patiently(call, going, patience)).toBe('answer');
+    expect(call.made).toBe(3);
+  });
+
+  test('fails when patience has run out', async () => {
+    const call = failing(9, busy);
+    await expect(patiently(call, going, patience)).rejects.toThrow('Slow down.');
+    expect(call.made).toBe(3);
+  });
+
+  test('fails at once for what trying again does not help', async () => {
+    const call = failing(9, () => new Error('A mistake of ours.'));
+    await expect(patiently(call, going, patience)).rejects.toThrow('A mistake of ours.');
+    expect(call.made).toBe(1);
+  });
+
+  test('is given up when the process stops', async () => {
+    const stop = new AbortController();
+    const call = failing(9, busy);
+    const made = patiently(call, stop.signal, {
+      ...patience,
+      attempts: 100,
+      firstPauseMs: 60_000,
+      longestPauseMs: 60_000,
+    });
+    stop.abort();
+    await expect(made).rejects.toThrow();
+    expect(call.made).toBe(1);
+  });
+});
+
+describe('an object that cannot be read', () => {
+  test('is told apart from an outage, which has to stop the run', () => {
+    const shape = new TollgateError('stripe_shape_unexpected', 'It does not look as expected.');
+    expect(unreadable(shape)).toBe('It does not look as expected.');
+    const refused = new Stripe.errors.StripeInvalidRequestError({
+      type: 'invalid_request_error',
+      message: 'No.',
+      statusCode: 400,
+    });
+    expect(unreadable(refused)).toContain('No.');
+    const outage = new Stripe.errors.StripeConnectionError({ type: 'api_error', message: 'Away.' });
+    expect(() => unreadable(outage)).toThrow('Away.');
+    expect(() => unreadable(new Error('A mistake of ours.'))).toThrow('A mistake of ours.');
+  });
+});
