@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EVENT_TYPES } from '../../src/inbox/event-types.ts';
 import { registerWebhookRoutes } from '../../src/inbox/webhook-routes.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createConnections, createStripeClient, type StripeConnection } from '../../src/stripe/connections.ts';
@@ -319,6 +322,12 @@ describe('a request', () => {
     const answer = await service.as(null).get('/webhooks/stripe');
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
   });
+});
+
+test('the operators’ guide lists the types that are acted upon', async () => {
+  const guide = await readFile(path.resolve(import.meta.dirname, '../../../../docs/webhooks.md'), 'utf8');
+  const listed = /### Event types\n\n```\n([^`]*)\n```/.exec(guide)?.[1]?.split('\n');
+  expect(listed).toEqual(Object.keys(EVENT_TYPES));
 });
 
 test('the two paths are in the OpenAPI document', async () => {
