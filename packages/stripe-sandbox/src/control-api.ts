@@ -1,7 +1,7 @@
 import type { ApiRequest } from './api.ts';
 import type { Control } from './control.ts';
 import { invalidRequest, unauthorized, unknownUrl } from './errors.ts';
-import { bare } from './expand.ts';
+import { bare, KIND_OF_PREFIX } from './expand.ts';
 import type { RequestFailure } from './faults.ts';
 import type { Kind } from './model.ts';
 
@@ -10,6 +10,12 @@ export interface ControlAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
+}
+
+const KINDS: ReadonlySet<string> = new Set<Kind>(['coupon', ...Object.values(KIND_OF_PREFIX)]);
+
+function isKind(name: string | undefined): name is Kind {
+  return name !== undefined && KINDS.has(name);
 }
 
 type Given = Record<string, unknown>;
@@ -108,6 +114,8 @@ const OPERATIONS: Record<string, Operation> = {
     if (cardNumber !== undefined) payment.cardNumber = cardNumber;
     if (email !== undefined) payment.email = email;
     if (name !== undefined) payment.name = name;
+    const promotionCode = optionalText(given, 'promotion_code');
+    if (promotionCode !== undefined) payment.promotionCode = promotionCode;
     return control.payCheckout(textOf(given, 'session'), payment);
   },
   'POST /_sandbox/settle_payment': (control, given) => {
@@ -171,7 +179,7 @@ export async function answerControl(control: Control, request: ApiRequest): Prom
   const operation = OPERATIONS[`${request.method} ${path}`];
   let result: object;
   if (operation !== undefined) result = await operation(control, given);
-  else if (kind !== undefined && request.method === 'GET') result = { data: control.objects(kind as Kind) };
+  else if (isKind(kind) && request.method === 'GET') result = { data: control.objects(kind) };
   else throw unknownUrl(request.method, path);
   const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
   return { status: 200, headers, body: JSON.stringify(bare(result), null, 2) };

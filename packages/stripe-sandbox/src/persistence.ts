@@ -10,6 +10,8 @@ import type { PlannedFailure, World } from './world.ts';
 const FORMAT = 1;
 /** How long after a change the file is written, in milliseconds; changes in between go with it. */
 const DEBOUNCE_MS = 200;
+/** A large state is written less often: at most one part in so many of the time goes into it. */
+const BREATHER = 10;
 
 interface Snapshot {
   format: typeof FORMAT;
@@ -115,17 +117,23 @@ export async function keepIn(world: World, file: string): Promise<StateFile> {
   const saved = await read(file);
   if (saved !== null) restore(world, saved);
   let timer: NodeJS.Timeout | null = null;
+  let lastTookMs = 0;
   let writing: Promise<void> = Promise.resolve();
   const write = (): Promise<void> => {
     timer = null;
+    const began = performance.now();
     const text = JSON.stringify(snapshot(world));
+    lastTookMs = performance.now() - began;
     writing = writing.then(() => replace(file, text));
     return writing;
   };
   world.changed = () => {
-    timer ??= setTimeout(() => {
-      write().catch((error: unknown) => process.stderr.write(`Could not write ${file}: ${String(error)}\n`));
-    }, DEBOUNCE_MS);
+    timer ??= setTimeout(
+      () => {
+        write().catch((error: unknown) => process.stderr.write(`Could not write ${file}: ${String(error)}\n`));
+      },
+      Math.max(DEBOUNCE_MS, BREATHER * lastTookMs),
+    );
     timer.unref();
   };
   return {

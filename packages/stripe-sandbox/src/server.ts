@@ -7,6 +7,8 @@ import { handlePage } from './pages/index.ts';
 import { catchUp } from './time.ts';
 import type { World } from './world.ts';
 
+/** Longer than clients keep an idle connection, so that none is closed while a request is on its way. */
+const KEEP_ALIVE_MS = 65_000;
 const MAX_BODY_BYTES = 1024 * 1024;
 
 function readBody(request: IncomingMessage): Promise<string> {
@@ -86,9 +88,11 @@ async function respond(
 
 /** The HTTP server of a world: the API, the control API and the hosted pages. It does not listen yet. */
 export function createSandboxServer(world: World, control: Control): Server {
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     respond(world, control, request, response).catch((error: unknown) => {
       if (!response.headersSent) sendError(response, error);
     });
   });
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
 }

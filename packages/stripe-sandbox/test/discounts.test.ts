@@ -83,3 +83,24 @@ test('coupons need one kind of reduction, and codes are unique', async () => {
   await expect(stripe.promotionCodes.create({ promotion, code: 'hi' })).rejects.toMatchObject({ param: 'code' });
   expect(await stripe.coupons.del('WELCOME')).toMatchObject({ deleted: true });
 });
+
+test('a code that is typed at the checkout counts where the session allows codes', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  const coupon = await stripe.coupons.create({ percent_off: 50, duration: 'once' });
+  await stripe.promotionCodes.create({ promotion: { type: 'coupon', coupon: coupon.id }, code: 'HALF' });
+  const price = await monthlyPrice(stripe, 2000);
+  const make = (allowed: boolean) =>
+    stripe.checkout.sessions.create({
+      mode: 'subscription',
+      success_url: 'https://shop.example',
+      line_items: [{ price: price.id, quantity: 1 }],
+      allow_promotion_codes: allowed,
+    });
+  const [open, closed] = [await make(true), await make(false)];
+  const refused = { ok: false, declineCode: 'invalid_promotion_code' };
+  expect(control.payCheckout(open.id, { promotionCode: 'WRONG' })).toMatchObject(refused);
+  expect(control.payCheckout(closed.id, { promotionCode: 'HALF' })).toMatchObject(refused);
+  expect(control.payCheckout(open.id, { promotionCode: 'half' })).toMatchObject({ ok: true });
+  const session = await stripe.checkout.sessions.retrieve(open.id, { expand: ['invoice'] });
+  expect(session).toMatchObject({ amount_total: 1000, invoice: { amount_paid: 1000 } });
+});

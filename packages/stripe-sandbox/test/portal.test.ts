@@ -26,7 +26,7 @@ test('a configuration says what customers may do, and is changed in part', async
   });
   expect(made).toMatchObject({
     active: true,
-    is_default: true,
+    is_default: false,
     features: { subscription_cancel: { enabled: true }, invoice_history: { enabled: false } },
   });
   const changed = await stripe.billingPortal.configurations.update(made.id, {

@@ -97,6 +97,7 @@ export function failRefund(world: World, refund: Refund, reason = 'expired_or_ca
   });
   withdraw(world, refund);
   emit(world, 'refund.failed', refund);
+  emit(world, 'charge.refund.updated', refund);
   return refund;
 }
 
@@ -106,6 +107,7 @@ export function succeedRefund(world: World, refund: Refund): Refund {
   change(world, refund, 'refund.updated', () => {
     refund.status = 'succeeded';
   });
+  emit(world, 'charge.refund.updated', refund);
   return refund;
 }
 
@@ -118,5 +120,6 @@ export function cancelRefund(world: World, refund: Refund): Refund {
     refund.status = 'canceled';
   });
   withdraw(world, refund);
+  emit(world, 'charge.refund.updated', refund);
   return refund;
 }

@@ -1,10 +1,11 @@
 import { amountFor } from '../billing/amounts.ts';
-import { amountOff, redemptionOf } from '../billing/discounts.ts';
+import { redemptionOf } from '../billing/discounts.ts';
 import { invalidRequest } from '../errors.ts';
 import type { CheckoutSession, LineItem } from '../model.ts';
 import { mergeMetadata, type Params } from '../params.ts';
 import { createPrice } from '../resources/prices.ts';
 import type { World } from '../world.ts';
+import { priceLines } from './session-amounts.ts';
 import type { sessionFields } from './session-params.ts';
 
 type Given = Params<typeof sessionFields>;
@@ -180,28 +181,6 @@ function expiryOf(world: World, given: Given): number {
   return at;
 }
 
-/** What is to be paid now: one-time prices, and recurring ones when there is no trial. */
-function amountsOf(world: World, given: Given, lines: LineItem[]): { discount: number; subtotal: number } {
-  const trial = given.subscription_data?.trial_end ?? given.subscription_data?.trial_period_days;
-  let discount = 0;
-  for (const line of lines) {
-    if (trial !== undefined && line.price.recurring !== null) {
-      line.amount_subtotal = 0;
-      line.amount_total = 0;
-    }
-    for (const asked of given.discounts ?? []) {
-      const { coupon } = redemptionOf(world, asked, 'discounts[0]');
-      const products = coupon.$.products;
-      if (products.length > 0 && !products.includes(line.price.product)) continue;
-      const off = amountOff(coupon, line.amount_total, line.currency);
-      line.amount_discount += off;
-      line.amount_total -= off;
-      discount += off;
-    }
-  }
-  return { discount, subtotal: lines.reduce((sum, line) => sum + line.amount_subtotal, 0) };
-}
-
 /**
  * Makes a checkout session that can be paid until it expires.
  *
@@ -210,7 +189,11 @@ function amountsOf(world: World, given: Given, lines: LineItem[]): { discount: n
 export function createSession(world: World, given: Given): CheckoutSession {
   check(world, given);
   const lines = linesOf(world, given);
-  const { discount, subtotal } = amountsOf(world, given, lines);
+  const trial = given.subscription_data?.trial_end ?? given.subscription_data?.trial_period_days;
+  const coupons = (given.discounts ?? []).map(
+    (asked, index) => redemptionOf(world, asked, `discounts[${index}]`).coupon,
+  );
+  const { discount, subtotal } = priceLines(lines, coupons, trial !== undefined);
   const total = subtotal - discount;
   const id = world.ids.make('cs_test_');
   const subscription = given.subscription_data;

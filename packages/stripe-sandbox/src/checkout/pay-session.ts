@@ -10,6 +10,7 @@ import { createBankDebit, createCard, giveMethod } from '../resources/payment-me
 import { createSetupIntent } from '../resources/setup-intents.ts';
 import type { World } from '../world.ts';
 import { oneTimeInvoice } from './one-time-invoice.ts';
+import { applyCode } from './promotion.ts';
 
 /** What somebody fills into the pay form. */
 export interface CheckoutPayment {
@@ -18,6 +19,8 @@ export interface CheckoutPayment {
   /** Needed when the session names no customer; left out, one is made up. */
   email?: string | undefined;
   name?: string | undefined;
+  /** A promotion code, where the session allows them. */
+  promotionCode?: string | undefined;
   /** Whether the customer has confirmed the payment with their bank; some cards ask for that. */
   authenticated?: boolean | undefined;
 }
@@ -163,6 +166,9 @@ export function payCheckoutSession(world: World, session: CheckoutSession, payme
     throw invalidRequest(`This Checkout Session is ${session.status === 'open' ? 'expired' : session.status}.`);
   }
   return world.inTimeOf(session.customer, () => {
+    if (payment.promotionCode !== undefined && !applyCode(world, session, payment.promotionCode)) {
+      return { ok: false, message: 'This code is not valid.', declineCode: 'invalid_promotion_code' };
+    }
     if (!needsMethod(session)) return finish(world, session, payment, null);
     const number = payment.cardNumber.replace(/[\s-]/g, '').toUpperCase();
     const debit = isIban(number);

@@ -177,8 +177,8 @@ export const billingPortalRoutes = [
     '/billing_portal/configurations',
     { ...configurationFields, features: required(featuresReader) },
     (world, params) => {
-      const first = world.store.count('billing_portal.configuration') === 0;
-      const configuration = newConfiguration(world, first);
+      // As with Stripe, one that is made over the API never becomes the default.
+      const configuration = newConfiguration(world, false);
       applyConfiguration(configuration, params);
       applyFeatures(world, configuration.features, params.features);
       configuration.metadata = mergeMetadata({}, params.metadata);

@@ -7,7 +7,7 @@ import { declineOf, needsAuthentication } from '../billing/payments.ts';
 import { prorate } from '../billing/prorate.ts';
 import { subscribe } from '../billing/subscribe.ts';
 import { invoicePending, resumeSubscription, updateSubscription } from '../billing/update-subscription.ts';
-import { cardError, invalidRequest } from '../errors.ts';
+import { cardError, invalidRequest, missing } from '../errors.ts';
 import { change } from '../events.ts';
 import { listShape, pageOf, pageOfNested } from '../lists.ts';
 import type { Customer, Subscription } from '../model.ts';
@@ -292,9 +292,7 @@ interface Cancellation {
 }
 
 function cancel(world: World, subscription: Subscription, given: Cancellation): Subscription {
-  if (hasEnded(subscription)) {
-    throw invalidRequest(`No such subscription: '${subscription.id}'`, { code: 'resource_missing', param: 'id' });
-  }
+  if (hasEnded(subscription)) throw missing('subscription', subscription.id);
   if (given.prorate === true && subscription.status !== 'trialing') {
     for (const item of subscription.items.data) {
       const period = { start: item.current_period_start, end: item.current_period_end };
@@ -415,6 +413,6 @@ export const subscriptionRoutes = [
       const item = subscription.items.data.find((candidate) => candidate.id === id);
       if (item !== undefined) return item;
     }
-    throw invalidRequest(`Invalid subscription_item id: ${id}`, { code: 'resource_missing', param: 'id' });
+    throw missing('subscription_item', id);
   }),
 ];
