@@ -10,10 +10,10 @@ export const STYLE = `
 html{font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;background:var(--paper);color:var(--ink);
 -webkit-text-size-adjust:100%;scroll-padding-top:1.5rem}
 body{margin:0}
-h1,h2,h3,h4,p,ul,ol,pre,fieldset{margin:0;padding:0}
+h1,h2,h3,p,ul,ol,pre,fieldset{margin:0;padding:0}
 h1{font-size:2.25rem;line-height:1.15;letter-spacing:-.03em;font-weight:660;text-wrap:balance}
 h2{font-size:1.25rem;line-height:1.3;letter-spacing:-.015em;font-weight:630}
-h3,h4{font-size:1rem;font-weight:600}
+h3{font-size:1rem;font-weight:600}
 a{color:var(--accent);text-underline-offset:.18em;text-decoration-thickness:1px}
 code,pre{font:.8125rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{overflow-wrap:anywhere}
