@@ -1,4 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SUBSCRIPTION_EXPANSIONS } from '../../src/mirror/fetch-subscription.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { examinePage } from '../../src/reconciliation/examine.ts';
+import type { Look } from '../../src/reconciliation/kind.ts';
+import { subscriptions } from '../../src/reconciliation/subscriptions.ts';
+import { UndeliveredEvents } from '../../src/reconciliation/undelivered-events.ts';
+import { createConnections } from '../../src/stripe/connections.ts';
 import type { Client } from '../support/client.ts';
 import { about, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate, WEBHOOK_SECRET } from '../support/tollgate.ts';
@@ -142,6 +149,62 @@ describe('a reconciliation after lost webhooks', () => {
     expect((await reconcile(tollgate)).drifts).toEqual([]);
   });
 
+  test('records what Stripe refuses to show, and goes on with the rest', async () => {
+    const shown = await subscriptionOf(await buy('hal', 'monthly'));
+    const hidden = await subscriptionOf(await buy('ida', 'monthly'));
+    tollgate.sandbox.control.failRequests({
+      method: 'GET',
+      path: `/v1/subscriptions/${hidden}`,
+      times: 50,
+      outcome: 400,
+    });
+    const run = await reconcile(tollgate);
+    expect(run).toMatchObject({ status: 'completed', counts: { drifts: 2, repaired: 1, failed: 1 } });
+    expect(about(run, hidden)).toMatchObject([
+      { kind: 'unreadable', action: 'failed', detail: expect.stringContaining('Stripe refused') },
+    ]);
+    expect(about(run, shown)).toMatchObject([{ action: 'repaired' }]);
+    tollgate.sandbox.control.clearFaults();
+    expect(about(await reconcile(tollgate), hidden)).toMatchObject([{ kind: 'missing_locally', action: 'repaired' }]);
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+  });
+
+  test('takes no list at its word that is older than what is stored', async () => {
+    const id = await subscriptionOf(await buy('jon', 'monthly'));
+    const expand = SUBSCRIPTION_EXPANSIONS.map((at) => `data.${at}`);
+    const old = await tollgate.stripe.subscriptions.list({ status: 'all', limit: 100, expand });
+    await tollgate.stripe.subscriptions.update(id, { cancel_at_period_end: true });
+    const last = await reconcile(tollgate);
+    const { db } = tollgate.database;
+    const row = db.selectFrom('tollgate.reconciliation_runs').selectAll().where('id', '=', last.id);
+    const connection = {
+      id: 'default',
+      client: tollgate.stripe,
+      webhookSecrets: ['whsec_unused'],
+      livemode: false,
+      installation: 'tests',
+    };
+    const deps = {
+      db,
+      clock: tollgate.clock,
+      connections: createConnections([connection]),
+      log: createLog('silent'),
+      undelivered: new UndeliveredEvents(),
+    };
+    const look: Look = {
+      db,
+      connection,
+      scope: { projectId: null, customerId: null },
+      ask: (_endpoint, call) => call(),
+    };
+    const stale = old.data.filter((listed) => listed.id === id);
+    expect((await subscriptions.compare(look, stale[0] as (typeof stale)[0])).status).toBe('drift');
+    const run = await row.executeTakeFirstOrThrow();
+    const counted = await examinePage(deps, look, run, subscriptions, stale, new AbortController().signal);
+    expect(counted).toMatchObject({ in_sync: 1 });
+    expect((await tollgate.admin.get(`/admin/reconciliations/${last.id}`)).body.drifts).toEqual(last.drifts);
+  });
+
   test('leaves alone what belongs to nobody here, and what nobody can attribute', async () => {
     const { stripe } = tollgate;
     const stranger = await stripe.customers.create({ email: 'stranger@example.com' });
@@ -169,7 +232,7 @@ test('a reconciliation goes through every page: 120 subscriptions', async () => 
   const terms = { product: plan.id, currency: 'usd', unit_amount: 1000, recurring: { interval: 'month' } };
   const { body: price } = await many.post('/prices', terms);
   await quiet(tollgate);
-  const subscriptions: string[] = [];
+  const made: string[] = [];
   for (let i = 0; i < 120; i++) {
     const metadata = {
       tollgate_installation: 'tests',
@@ -178,12 +241,12 @@ test('a reconciliation goes through every page: 120 subscriptions', async () => 
     };
     const customer = await tollgate.stripe.customers.create({ metadata });
     const items = [{ price: price.id }];
-    const made = await tollgate.stripe.subscriptions.create({ customer: customer.id, items, trial_period_days: 14 });
-    subscriptions.push(made.id);
+    const created = await tollgate.stripe.subscriptions.create({ customer: customer.id, items, trial_period_days: 14 });
+    made.push(created.id);
   }
   const run = await reconcile(tollgate, { project_id: project.id });
   const found = run.drifts.filter(({ object_type }) => object_type === 'subscription');
-  expect(found.map(({ object_id }) => object_id).sort()).toEqual([...subscriptions].sort());
+  expect(found.map(({ object_id }) => object_id).sort()).toEqual([...made].sort());
   expect(run.counts.failed).toBe(0);
   const { body: summary } = await many.get('/metrics/summary');
   expect(summary).toMatchObject({ trialing_subscriptions: 120, customers: 120, entitled_customers: 120, mrr: [] });
