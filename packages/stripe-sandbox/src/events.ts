@@ -2,6 +2,9 @@ import { bare } from './expand.ts';
 import { API_VERSION, type StripeEvent } from './model.ts';
 import type { World } from './world.ts';
 
+/** Stripe keeps events for 30 days. Here time may fly, so they are kept by number. */
+const KEPT_EVENTS = 20_000;
+
 type Json = Record<string, unknown>;
 
 function isGroup(value: unknown): value is Json {
@@ -40,6 +43,7 @@ export function emit(world: World, type: string, object: object, previous?: Json
     type,
   };
   world.store.insert('event', event);
+  if (world.store.count('event') > KEPT_EVENTS) world.store.forgetOldest('event');
   world.webhooks.send(event);
   return event;
 }

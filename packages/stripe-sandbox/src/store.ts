@@ -89,6 +89,15 @@ export class Store {
     this.#shelf(kind).delete(id);
   }
 
+  /** Deletes the oldest object of a kind for good: a cursor cannot name it any more. */
+  forgetOldest(kind: Kind): void {
+    const shelf = this.#shelf(kind);
+    const [oldest] = shelf.order;
+    if (oldest === undefined) return;
+    shelf.delete(oldest.id);
+    shelf.position.delete(oldest.id);
+  }
+
   /** All objects of a kind, or those with one key, oldest first. */
   all<K extends Kind>(kind: K, by?: By): readonly Kinds[K][] {
     const shelf = this.#shelf(kind);
@@ -106,7 +115,8 @@ export class Store {
 
   /** How many objects there are of each kind. */
   counts(): Record<string, number> {
-    return Object.fromEntries([...this.#shelves].map(([kind, shelf]) => [kind, shelf.order.length]));
+    const counts = [...this.#shelves].map(([kind, shelf]): [string, number] => [kind, shelf.order.length]);
+    return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
   clear(): void {

@@ -94,3 +94,10 @@ test('every change is an event that says what was there before, delivered signed
   const listed = await stripe.events.list({ type: 'product.updated' });
   expect(listed.data.map(({ id }) => id)).toEqual([update?.id]);
 });
+
+test('a product whose default price is refused is not made either', async () => {
+  const { stripe } = await sandboxWithClient();
+  const params = { name: 'Pro', default_price_data: { currency: 'dollars', unit_amount: 5 } };
+  await expect(stripe.products.create(params)).rejects.toMatchObject({ param: 'currency' });
+  expect((await stripe.products.list()).data).toEqual([]);
+});

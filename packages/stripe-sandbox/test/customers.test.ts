@@ -59,6 +59,10 @@ test('a card that declines cannot be attached', async () => {
   );
   expect(error).toBeInstanceOf(Stripe.errors.StripeCardError);
   expect(error).toMatchObject({ statusCode: 402, code: 'card_declined', decline_code: 'generic_decline' });
+  await expect(stripe.customers.create({ payment_method: 'pm_card_visa_chargeDeclined' })).rejects.toMatchObject({
+    statusCode: 402,
+  });
+  expect((await stripe.customers.list()).data.map((customer) => customer.id)).toEqual([id]);
 });
 
 test('a setup intent gives a payment method to its customer', async () => {

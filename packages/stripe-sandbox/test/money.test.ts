@@ -153,7 +153,11 @@ test('a payment intent is confirmed with a card, or refused with it', async () =
   const open = await stripe.paymentIntents.create({ amount: 700, currency: 'usd' });
   await expect(
     stripe.paymentIntents.confirm(open.id, { payment_method: 'pm_card_visa_chargeDeclined' }),
-  ).rejects.toMatchObject({ statusCode: 402, decline_code: 'generic_decline' });
+  ).rejects.toMatchObject({
+    statusCode: 402,
+    decline_code: 'generic_decline',
+    payment_intent: { id: open.id, status: 'requires_payment_method' },
+  });
   expect((await stripe.paymentIntents.cancel(open.id)).status).toBe('canceled');
 });
 

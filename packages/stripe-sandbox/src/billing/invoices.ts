@@ -1,5 +1,6 @@
 import { cardError, invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
+import { bare } from '../expand.ts';
 import type {
   Customer,
   Discount,
@@ -413,7 +414,10 @@ export function markUncollectible(world: World, invoice: Invoice): void {
 }
 
 /** The error of a payment that did not go through, as the API answers it. */
-export function refusal(outcome: Exclude<CollectionOutcome, { status: 'paid' | 'processing' }>): Error {
+export function refusal(
+  outcome: Exclude<CollectionOutcome, { status: 'paid' | 'processing' }>,
+  intent?: PaymentIntent,
+): Error {
   if (outcome.status === 'requires_action') {
     return cardError('This payment requires additional user action before it can be completed successfully.', {
       code: 'invoice_payment_intent_requires_action',
@@ -430,5 +434,6 @@ export function refusal(outcome: Exclude<CollectionOutcome, { status: 'paid' | '
     ...(decline_code === undefined ? {} : { decline_code }),
     ...(charge === undefined ? {} : { charge }),
     payment_method,
+    ...(intent === undefined ? {} : { payment_intent: bare(intent) }),
   });
 }

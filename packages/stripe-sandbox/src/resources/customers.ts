@@ -22,7 +22,7 @@ import {
 import { route } from '../routes.ts';
 import { searchMatcher } from '../search.ts';
 import type { World } from '../world.ts';
-import { attachMethod, usableMethod } from './payment-methods.ts';
+import { checkMethod, giveMethod, usableMethod } from './payment-methods.ts';
 
 const line = optional(clearable(text));
 
@@ -152,8 +152,10 @@ export const customerRoutes = [
     '/customers',
     { ...customerFields, payment_method: optional(text), tax_id_data: optional(ignored), test_clock: optional(text) },
     (world, params) => {
+      const id = params.payment_method;
+      const method = id === undefined ? undefined : checkMethod(world, id, null, 'payment_method');
       const customer = createCustomer(world, { ...params, invoice_settings: undefined });
-      if (params.payment_method !== undefined) attachMethod(world, params.payment_method, customer, 'payment_method');
+      if (method !== undefined) giveMethod(world, method, customer);
       if (params.invoice_settings !== undefined) {
         apply(world, customer, { ...EMPTY, invoice_settings: params.invoice_settings });
       }

@@ -42,7 +42,7 @@ function confirm(
   }
   const method = resolveMethod(world, id, 'payment_method');
   const outcome = attempt(world, intent, method, !offSession);
-  if (outcome.status === 'failed') throw refusal(outcome);
+  if (outcome.status === 'failed') throw refusal(outcome, intent);
   const customer = intent.customer === null ? undefined : world.store.get('customer', intent.customer);
   if (intent.setup_future_usage !== null && customer !== undefined) giveMethod(world, method, customer);
   return intent;

@@ -134,8 +134,19 @@ export function giveMethod(world: World, method: PaymentMethod, customer: Custom
  * @throws StripeError (402) when it is not, (400) when it belongs to somebody else
  */
 export function attachMethod(world: World, id: string, customer: Customer, param = 'id'): PaymentMethod {
+  const method = checkMethod(world, id, customer.id, param);
+  giveMethod(world, method, customer);
+  return method;
+}
+
+/**
+ * The payment method, if it can be attached to a customer (null: to one that is yet to be made).
+ *
+ * @throws StripeError (402) when the card is no good, (400) when it belongs to somebody else
+ */
+export function checkMethod(world: World, id: string, customerId: string | null, param: string): PaymentMethod {
   const method = resolveMethod(world, id, param);
-  if (method.customer !== null && method.customer !== customer.id) {
+  if (method.customer !== null && method.customer !== customerId) {
     throw invalidRequest('The payment method you provided has already been attached to a customer.', { param });
   }
   const { declines } = behaviourOf(method.$.number);
@@ -143,7 +154,6 @@ export function attachMethod(world: World, id: string, customer: Customer, param
     const { code, message } = declineWords(declines);
     throw cardError(message, { code, decline_code: declines, payment_method: { id: method.id } });
   }
-  giveMethod(world, method, customer);
   return method;
 }
 

@@ -87,6 +87,21 @@ function tiersOf(given: Params<typeof priceFields>): Tier[] {
   }));
 }
 
+/**
+ * Refuses what cannot become a price, before anything is made.
+ *
+ * @throws StripeError that names the parameter
+ */
+export function checkPrice(world: World, given: Params<typeof priceFields>): void {
+  checkAmounts(given);
+  recurringOf(given);
+  if (!/^[a-zA-Z]{3}$/.test(given.currency)) {
+    throw invalidRequest(`Invalid currency: ${given.currency}`, { param: 'currency' });
+  }
+  const key = given.lookup_key;
+  if (key !== undefined && given.transfer_lookup_key !== true) takeLookupKey(world, key, false);
+}
+
 function checkAmounts(given: Params<typeof priceFields>): void {
   if (given.billing_scheme === 'tiered') {
     if (given.tiers_mode === undefined || (given.tiers ?? []).length === 0) {
@@ -158,10 +173,7 @@ function productFor(world: World, given: Params<typeof priceFields>): string {
 
 /** Stores a new price and tells about it. */
 export function createPrice(world: World, given: Params<typeof priceFields>): Price {
-  checkAmounts(given);
-  if (!/^[a-zA-Z]{3}$/.test(given.currency)) {
-    throw invalidRequest(`Invalid currency: ${given.currency}`, { param: 'currency' });
-  }
+  checkPrice(world, given);
   const recurring = recurringOf(given);
   const productId = productFor(world, given);
   if (given.lookup_key !== undefined) takeLookupKey(world, given.lookup_key, given.transfer_lookup_key ?? false);

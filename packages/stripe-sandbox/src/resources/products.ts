@@ -16,7 +16,7 @@ import {
 } from '../params.ts';
 import { route } from '../routes.ts';
 import { createProduct, marketingFeatures, productFields } from './create-product.ts';
-import { createPrice, priceFields } from './prices.ts';
+import { checkPrice, createPrice, priceFields } from './prices.ts';
 
 const { product: _product, product_data: _data, ...defaultPriceFields } = priceFields;
 
@@ -32,10 +32,11 @@ export const productRoutes = [
       type: optional(oneOf('good', 'service')),
     },
     (world, params) => {
+      const data = params.default_price_data && { ...params.default_price_data, product_data: undefined };
+      if (data !== undefined) checkPrice(world, { ...data, product: undefined });
       const product = createProduct(world, params);
-      const data = params.default_price_data;
       if (data !== undefined) {
-        const price = createPrice(world, { ...data, product: product.id, product_data: undefined });
+        const price = createPrice(world, { ...data, product: product.id });
         change(world, product, 'product.updated', () => {
           product.default_price = price.id;
         });
