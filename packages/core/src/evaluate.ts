@@ -146,9 +146,10 @@ function decideTrace(trace: FeatureTrace, now: Instant): Decision {
   return { entitled: true, value: amount, unlimited, reason: winner.reason, validTo: entitledUntil(trace, now) };
 }
 
+/** Sums stop at the largest exact integer: beyond it other languages read another number than was written. */
 function combine(trace: FeatureTrace, sum: number | null, value: number): number {
   if (sum === null) return value;
-  return trace.aggregation === 'sum' ? sum + value : Math.max(sum, value);
+  return trace.aggregation === 'sum' ? Math.min(sum + value, Number.MAX_SAFE_INTEGER) : Math.max(sum, value);
 }
 
 function denied(reason: DeniedReason): Decision {

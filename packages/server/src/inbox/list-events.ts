@@ -56,10 +56,14 @@ export async function listEvents(db: Database, filter: EventFilter): Promise<Pag
   return { ...found, data: found.data.map(eventView) };
 }
 
+/** 9999-12-31T23:59:59.999Z: beyond what can be stored, PostgreSQL refuses the whole query. */
+const LAST_INSTANT = 253_402_300_799_999;
+
 function placeIn(cursor: string): { receivedAt: Date; id: string; connectionId: string } {
   try {
     const [at, id, connectionId] = JSON.parse(decodeCursor(cursor));
-    if (Number.isSafeInteger(at) && typeof id === 'string' && typeof connectionId === 'string') {
+    const isMoment = Number.isSafeInteger(at) && at >= 0 && at <= LAST_INSTANT;
+    if (isMoment && typeof id === 'string' && typeof connectionId === 'string') {
       return { receivedAt: new Date(at), id, connectionId };
     }
   } catch {

@@ -61,6 +61,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, readonly [code: string, detail: 
     'invalid_request',
     'The Content-Length header does not match the body. Let the HTTP client set it.',
   ],
+  FST_ERR_MAX_PARAM_LENGTH: ['invalid_request', 'The path holds an id that is longer than any. Check it.'],
   FST_ERR_BAD_URL: ['invalid_request', 'The path is not valid percent-encoding. Encode each segment as UTF-8.'],
 };
 

@@ -12,9 +12,11 @@ import { namedSchemas } from './schemas.ts';
 const MAX_ERRORS = 20;
 
 const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$/;
+/** In UTC; the year after it has five digits, which RFC 3339 cannot write. */
+const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 /** Only what `new Date` also understands: no 30th of February, no leap second, and a year that can be stored. */
 Format.Set('date-time', (text) => {
-  if (!RFC_3339.test(text) || Number.isNaN(Date.parse(text))) return false;
+  if (!RFC_3339.test(text) || !(Date.parse(text) <= LAST_INSTANT)) return false;
   const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
   return year >= 1970 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 });
@@ -158,12 +160,36 @@ function dotted(pointer: string): string {
 /** An escape that could become NUL or half a character: only then is the parsed body walked. */
 const SUSPICIOUS = /\\u(?:0000|[dD][89a-fA-F])/;
 
+/** No body of ours is nested half as deep; what walks through bodies walks by recursion. */
+const MAX_DEPTH = 64;
+
+/** Looks at brackets outside of strings; whether the rest is JSON does not matter here. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let quoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const character = text[index];
+    if (quoted) {
+      if (character === '\\') index += 1;
+      else if (character === '"') quoted = false;
+    } else if (character === '"') quoted = true;
+    else if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
+}
+
 /**
- * Parses a JSON body, and refuses text that cannot be stored: NUL, and half a surrogate pair.
+ * Parses a JSON body, and refuses what is nested without measure, and text that cannot be stored: NUL, and half a
+ * surrogate pair.
  * @returns undefined for an empty body
  */
 export function parseJson(text: string): unknown {
   if (text === '') return undefined;
+  if (isTooDeep(text)) {
+    throw new TollgateError('invalid_request', `The body is nested deeper than ${MAX_DEPTH} levels. Send it flatter.`);
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);
