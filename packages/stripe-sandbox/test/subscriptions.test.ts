@@ -245,3 +245,14 @@ test('items are listed by page, and only ten show inside the subscription', asyn
     seen.push(item.price.id);
   expect(seen).toEqual(items.map(({ price }) => price));
 });
+
+test('items are added, changed and removed one by one', async () => {
+  const { stripe, subscription } = await subscribed();
+  const extra = await monthlyPrice(stripe, 500, 'Support');
+  const item = await stripe.subscriptionItems.create({ subscription: subscription.id, price: extra.id });
+  expect(item).toMatchObject({ object: 'subscription_item', price: { id: extra.id }, quantity: 1 });
+  expect((await stripe.subscriptionItems.update(item.id, { quantity: 4 })).quantity).toBe(4);
+  expect((await stripe.subscriptions.retrieve(subscription.id)).items.data).toHaveLength(2);
+  expect(await stripe.subscriptionItems.del(item.id)).toMatchObject({ id: item.id, deleted: true });
+  await expect(stripe.subscriptionItems.retrieve(item.id)).rejects.toMatchObject({ statusCode: 404 });
+});

@@ -9,7 +9,7 @@ import { subscribe } from '../billing/subscribe.ts';
 import { invoicePending, resumeSubscription, updateSubscription } from '../billing/update-subscription.ts';
 import { cardError, invalidRequest, missing } from '../errors.ts';
 import { change } from '../events.ts';
-import { listShape, pageOf, pageOfNested } from '../lists.ts';
+import { listShape, pageOf } from '../lists.ts';
 import type { Customer, Subscription } from '../model.ts';
 import {
   clearable,
@@ -33,7 +33,7 @@ import type { World } from '../world.ts';
 import { usableMethod } from './payment-methods.ts';
 import { createPrice } from './prices.ts';
 
-const prorationBehavior = optional(oneOf('always_invoice', 'create_prorations', 'none'));
+export const prorationBehavior = optional(oneOf('always_invoice', 'create_prorations', 'none'));
 const paymentBehavior = optional(
   oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'pending_if_incomplete'),
 );
@@ -53,7 +53,7 @@ const cancellationDetails = optional(
   group({ comment: optional(clearable(text)), feedback: optional(clearable(text)) }),
 );
 
-const itemFields = {
+export const itemFields = {
   metadata: optional(metadata),
   price: optional(text),
   price_data: optional(
@@ -99,7 +99,8 @@ const createFields = {
 
 type GivenItem = Params<typeof itemFields>;
 
-function itemPrice(world: World, given: GivenItem, index: number) {
+/** The price that is given for an item, made first when it is given in full; undefined when none is. */
+export function itemPrice(world: World, given: GivenItem, index: number) {
   const data = given.price_data;
   if (given.price !== undefined) return recurringPrice(world, given.price, `items[${index}][price]`);
   if (data === undefined) return undefined;
@@ -403,16 +404,5 @@ export const subscriptionRoutes = [
       subscription.discounts = [];
     });
     return { object: 'discount', deleted: true };
-  }),
-  route('GET', '/subscription_items', { ...listShape, subscription: required(text) }, (world, params) => {
-    const subscription = world.need('subscription', params.subscription, 'subscription');
-    return pageOfNested(subscription.items.data, params, '/v1/subscription_items');
-  }),
-  route('GET', '/subscription_items/:id', {}, (world, _params, id) => {
-    for (const subscription of world.store.all('subscription')) {
-      const item = subscription.items.data.find((candidate) => candidate.id === id);
-      if (item !== undefined) return item;
-    }
-    throw missing('subscription_item', id);
   }),
 ];
