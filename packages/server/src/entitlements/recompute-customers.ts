@@ -5,7 +5,7 @@ import type { Database, Queryable, Tx } from '../platform/database.ts';
 import { newId } from '../platform/ids.ts';
 import { enqueue, type Task } from '../platform/jobs.ts';
 import { recomputeLocked } from './recompute.ts';
-import { lockRules, type Rules } from './rules.ts';
+import { type Rules, readRules, waitForReaders } from './rules.ts';
 
 export interface RecomputationRequest {
   projectId: string;
@@ -61,6 +61,8 @@ export function recomputeCustomersTask(deps: RecomputeCustomersDeps): Task {
     const id = recomputationIn(payload);
     const run = await db.selectFrom('tollgate.recomputations').selectAll().where('id', '=', id).executeTakeFirst();
     if (run === undefined || run.status === 'completed') return;
+    // Someone may be bringing a first fact of a customer who cannot be seen yet, under the rules as they were.
+    await waitForReaders(db, run.project_id);
     await db
       .updateTable('tollgate.recomputations')
       .set({ status: 'running', total: run.total ?? (await countCustomers(db, run.project_id)) })
@@ -108,7 +110,7 @@ async function recomputeBatch(
       .execute();
     const last = customers.at(-1);
     if (last === undefined) return undefined;
-    const rules = await lockRules(tx, projectId, known);
+    const rules = await readRules(tx, projectId, known);
     const results = await recomputeLocked(tx, rules, customers, cause, clock.now());
     const changed = [...results.values()].filter((result) => result.changed).length;
     await tx

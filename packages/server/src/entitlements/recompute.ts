@@ -4,7 +4,7 @@ import type { Cause } from '../facts/cause.ts';
 import { loadFactsOf } from '../facts/load-facts.ts';
 import type { Tx } from '../platform/database.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
-import { lockRules, type Rules } from './rules.ts';
+import { type Rules, readRules } from './rules.ts';
 import { saveSnapshots } from './save-snapshots.ts';
 
 export interface Recomputation {
@@ -28,7 +28,7 @@ export interface Recomputed {
  */
 export async function recomputeCustomer(tx: Tx, { customerId, cause, now }: Recomputation): Promise<Recomputed> {
   const customer = await lockCustomer(tx, customerId);
-  const rules = await lockRules(tx, customer.project_id);
+  const rules = await readRules(tx, customer.project_id);
   const results = await recomputeLocked(tx, rules, [customer], cause, now);
   return results.get(customerId) ?? { version: 0, changed: false };
 }

@@ -126,10 +126,7 @@ function answerWith<T>(
     send(reply, found);
     return;
   }
-  found.then(
-    (answer) => send(reply, answer),
-    (error: unknown) => reply.send(error),
-  );
+  found.then((answer) => send(reply, answer)).catch((error: unknown) => reply.send(error));
 }
 
 function settled<T>(all: readonly (T | Promise<T>)[]): readonly T[] | Promise<readonly T[]> {

@@ -230,7 +230,7 @@ describe('a recomputation of every customer', () => {
     const mapped = map('pro_export').then((id) =>
       run(recomputeCustomersTask({ db: database.db, clock: service.clock }), id),
     );
-    // Nobody else can see the customer yet: a recomputation that were through by now would have missed it.
+    // Nobody else can see the customer yet: a recomputation that were through by now would have missed them.
     await Promise.race([mapped, sleep(300)]);
     late.resolve();
     await Promise.all([arriving, mapped]);
