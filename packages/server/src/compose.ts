@@ -123,8 +123,8 @@ export async function compose(parts: Parts): Promise<Service> {
     });
     registerCatalogRoutes(app, { db, clock, connections, requestRecomputation });
     registerCustomersRoutes(app, { db, clock, connections });
-    registerCheckoutRoutes(app, { db, clock, connections, log });
-    registerPortalRoutes(app, { db, clock, connections, log });
+    registerCheckoutRoutes(app, { db, clock, connections, log, snapshots: reader });
+    registerPortalRoutes(app, { db, clock, connections, log, snapshots: reader });
     registerEntitlementRoutes(app, { db, clock, reader });
     registerGrantRoutes(app, { db, clock, snapshots: reader });
     registerInboxRoutes(app, { db, clock, connections, log });

@@ -104,6 +104,7 @@ export function registerCheckoutRoutes(app: App, deps: CheckoutDeps): void {
     async (request) => {
       const projectId = await requestedProject(request, deps.db);
       const { row, externalId } = await findSession(deps, projectId, request.params.id);
+      deps.snapshots.forget(projectId, externalId);
       return sessionView(row, externalId);
     },
   );

@@ -9,4 +9,6 @@ export interface CheckoutDeps {
   clock: Clock;
   connections: Connections;
   log: Log;
+  /** Makes this process see at once what was applied: whoever is told so may ask for it next. */
+  snapshots: { forget(projectId: string, customerId: string): void };
 }

@@ -29,6 +29,7 @@ beforeAll(async () => {
     clock: movableClock(),
     connections: createConnections([{ ...connection, installation: 'here' }]),
     log: createLog('silent'),
+    snapshots: { forget: () => {} },
   };
   const context = { actor: 'test', keyId: null, requestId: null };
   projectId = (await createProject(deps, { name: 'Test', slug: 'test' }, context)).project.id;

@@ -246,7 +246,13 @@ it('offers one price at each pace where Stripe refuses to offer rivals', async (
     livemode: false,
     installation,
   };
-  const deps = { db, clock: tollgate.clock, connections: createConnections([connection]), log: createLog('silent') };
+  const deps = {
+    db,
+    clock: tollgate.clock,
+    connections: createConnections([connection]),
+    log: createLog('silent'),
+    snapshots: { forget: () => {} },
+  };
   const { project_id } = await db
     .selectFrom('tollgate.products')
     .select('project_id')
