@@ -43,6 +43,21 @@ describe('a body that is nested a hundred thousand deep', () => {
   });
 });
 
+describe('a body of a million members', () => {
+  it('is refused before every mistake in it is looked for', async () => {
+    const many = Array(300_000).fill('{}').join(',');
+    const answer = await tollgate.secret.post('/check', `{"checks":[${many}]}`);
+    expect(answer).toMatchObject(refused);
+    expect(answer.body.errors).toBeUndefined();
+    expect(answer.body.detail).toContain('members');
+  });
+
+  it('is no reason to refuse a hundred checks of long names', async () => {
+    const checks = Array(100).fill({ customer_id: ','.repeat(200), feature: ','.repeat(200) });
+    expect((await tollgate.secret.post('/check', { checks })).status).toBe(200);
+  });
+});
+
 describe('an id in the path that is longer than any', () => {
   it('is refused before anything is looked up', async () => {
     for (const client of [tollgate.secret, tollgate.as(null)]) {

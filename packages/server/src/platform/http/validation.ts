@@ -162,10 +162,13 @@ const SUSPICIOUS = /\\u(?:0000|[dD][89a-fA-F])/;
 
 /** No body of ours is nested half as deep; what walks through bodies walks by recursion. */
 const MAX_DEPTH = 64;
+/** No body of ours has half as many members; to find every mistake in a million of them takes seconds. */
+const MAX_MEMBERS = 5_000;
 
-/** Looks at brackets outside of strings; whether the rest is JSON does not matter here. */
-function isTooDeep(text: string): boolean {
+/** Why a body is more than anyone should have to read. Looks at what is outside of strings, JSON or not. */
+function excessOf(text: string): string | null {
   let depth = 0;
+  let members = 0;
   let quoted = false;
   for (let index = 0; index < text.length; index++) {
     const character = text[index];
@@ -175,21 +178,22 @@ function isTooDeep(text: string): boolean {
     } else if (character === '"') quoted = true;
     else if (character === '{' || character === '[') depth += 1;
     else if (character === '}' || character === ']') depth -= 1;
-    if (depth > MAX_DEPTH) return true;
+    else if (character === ',') members += 1;
+    if (depth > MAX_DEPTH) return `is nested deeper than ${MAX_DEPTH} levels. Send it flatter.`;
+    if (members > MAX_MEMBERS) return `has more than ${MAX_MEMBERS} members. Send less at once.`;
   }
-  return false;
+  return null;
 }
 
 /**
- * Parses a JSON body, and refuses what is nested without measure, and text that cannot be stored: NUL, and half a
+ * Parses a JSON body, and refuses what is nested or long without measure, and text that cannot be stored: NUL, and half a
  * surrogate pair.
  * @returns undefined for an empty body
  */
 export function parseJson(text: string): unknown {
   if (text === '') return undefined;
-  if (isTooDeep(text)) {
-    throw new TollgateError('invalid_request', `The body is nested deeper than ${MAX_DEPTH} levels. Send it flatter.`);
-  }
+  const excess = excessOf(text);
+  if (excess !== null) throw new TollgateError('invalid_request', `The body ${excess}`);
   let value: unknown;
   try {
     value = JSON.parse(text);
