@@ -53,7 +53,7 @@ interface Step {
 function step(origin: string, { title, done, content, call }: Step): Html {
   return html`<li class="stack${done ? ' done' : ''}"><h2>${title}${done ? html`<span class="vh"> (done)</span>` : null}</h2>
 ${content}
-${call === null ? null : html`<details><summary>The same with curl</summary><pre tabindex="0"><code>${curlLine(origin, call)}</code></pre></details>`}
+${call === null ? null : html`<details><summary>The same with curl</summary><pre><code>${curlLine(origin, call)}</code></pre></details>`}
 </li>`;
 }
 
@@ -84,7 +84,7 @@ function watchStep({ demo, now }: PageState, bought: boolean): Step {
   return {
     title: 'Watch it turn on',
     done: bought,
-    content: html`<p class="soft">Stripe tells Tollgate, Tollgate fetches the object and works out what it unlocks. The list <a href="#now">“What ${now.customerId} may do now”</a> follows by itself. Your app asks one question, and gets yes or no in a millisecond or two.</p>`,
+    content: html`<p class="soft">Stripe tells Tollgate, Tollgate fetches the object and works out what it unlocks. The list <a href="#now">“What ${now.customerId} may do now”</a> follows by itself. Your app asks one question, and gets yes or no at once.</p>`,
     call: checkCall(demo, now.customerId, 'pro_export'),
   };
 }
@@ -151,7 +151,7 @@ ${
           html`<li class="small"><p><strong>${entry.action}</strong> by ${entry.actor}</p><p class="soft">${moment(entry.recorded_at)}${entry.reason === null ? null : `: ${entry.reason}`}</p></li>`,
       )}</ol>`
 }
-<details><summary>The same with curl</summary><pre tabindex="0"><code>${curlLine(origin, auditCall(demo, now.customerId))}</code></pre></details></section>`;
+<details><summary>The same with curl</summary><pre><code>${curlLine(origin, auditCall(demo, now.customerId))}</code></pre></details></section>`;
 }
 
 function side(state: PageState): Html {

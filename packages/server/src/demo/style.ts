@@ -17,7 +17,7 @@ h3{font-size:1rem;font-weight:600}
 a{color:var(--accent);text-underline-offset:.18em;text-decoration-thickness:1px}
 code,pre{font:.8125rem/1.6 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code{overflow-wrap:anywhere}
-pre{background:var(--wash);border-radius:9px;padding:.9rem 1rem;overflow-x:auto}
+pre{background:var(--wash);border-radius:9px;padding:.9rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}
 .ribbon{background:var(--warn-wash);color:var(--warn);font-size:.8125rem;text-align:center;padding:.45rem 1rem}
 .soft{color:var(--soft)}.small{font-size:.875rem}.num{font-variant-numeric:tabular-nums}
 .stack>*+*{margin-top:1rem}.stack-s>*+*{margin-top:.35rem}
@@ -70,6 +70,6 @@ white-space:nowrap}
 details>summary{cursor:pointer;color:var(--accent);font-size:.875rem;width:fit-content}
 details[open]>summary{margin-bottom:.75rem}
 @media (max-width:56rem){.wrap{padding:2rem 1.1rem 4rem}h1{font-size:1.8rem}header.top{margin-bottom:2rem}.columns{grid-template-columns:minmax(0,1fr);gap:2.5rem}
-.side{display:contents}.now{order:-1}.more{order:1}.more+.more{margin-top:-1.5rem}.card{padding:1.15rem}.steps>li{padding-left:2.9rem}}
+.side{display:contents}.now{order:-1}.more{order:1}.more+.more{margin-top:-1.5rem}.card{padding:1.15rem}.steps>li{padding-left:2.9rem}.choice .row{flex-wrap:wrap}}
 @media (prefers-reduced-motion:no-preference){button,.button,input,select{transition:border-color .12s,background-color .12s,filter .12s}}
 `;
