@@ -169,6 +169,15 @@ export interface Address {
   state: string | null;
 }
 
+/** Where something is sent to. */
+export interface Shipping {
+  address: Address;
+  carrier?: string | null;
+  name: string;
+  phone: string | null;
+  tracking_number?: string | null;
+}
+
 export interface Customer {
   id: string;
   object: 'customer';
@@ -196,7 +205,7 @@ export interface Customer {
   next_invoice_sequence: number;
   phone: string | null;
   preferred_locales: string[];
-  shipping: null;
+  shipping: Shipping | null;
   tax_exempt: 'exempt' | 'none' | 'reverse';
   test_clock: string | null;
 }
@@ -536,7 +545,7 @@ export interface PaymentError {
 export interface PaymentIntent {
   id: string;
   object: 'payment_intent';
-  allowed_payment_method_types: null;
+  allowed_payment_method_types: string[] | null;
   amount: number;
   amount_capturable: number;
   amount_details: { tip: Record<string, never> };
@@ -546,9 +555,9 @@ export interface PaymentIntent {
   automatic_payment_methods: { allow_redirects: 'always'; enabled: boolean } | null;
   canceled_at: number | null;
   cancellation_reason: string | null;
-  capture_method: 'automatic' | 'automatic_async';
+  capture_method: 'automatic' | 'automatic_async' | 'manual';
   client_secret: string;
-  confirmation_method: 'automatic';
+  confirmation_method: 'automatic' | 'manual';
   created: number;
   currency: string;
   customer: string | null;
@@ -571,7 +580,7 @@ export interface PaymentIntent {
   receipt_email: string | null;
   review: null;
   setup_future_usage: 'off_session' | 'on_session' | null;
-  shipping: null;
+  shipping: Shipping | null;
   source: null;
   statement_descriptor: string | null;
   statement_descriptor_suffix: string | null;
@@ -579,6 +588,7 @@ export interface PaymentIntent {
     | 'canceled'
     | 'processing'
     | 'requires_action'
+    | 'requires_capture'
     | 'requires_confirmation'
     | 'requires_payment_method'
     | 'succeeded';
@@ -589,7 +599,7 @@ export interface PaymentIntent {
 export interface SetupIntent {
   id: string;
   object: 'setup_intent';
-  allowed_payment_method_types: null;
+  allowed_payment_method_types: string[] | null;
   application: null;
   automatic_payment_methods: { allow_redirects: 'always'; enabled: boolean } | null;
   cancellation_reason: string | null;
@@ -605,14 +615,14 @@ export interface SetupIntent {
   livemode: false;
   mandate: null;
   metadata: Metadata;
-  next_action: null;
+  next_action: PaymentIntent['next_action'];
   on_behalf_of: null;
   payment_method: string | null;
   payment_method_configuration_details: null;
   payment_method_options: Record<string, never>;
   payment_method_types: string[];
   single_use_mandate: null;
-  status: 'canceled' | 'requires_confirmation' | 'requires_payment_method' | 'succeeded';
+  status: 'canceled' | 'requires_action' | 'requires_confirmation' | 'requires_payment_method' | 'succeeded';
   usage: 'off_session' | 'on_session';
 }
 
@@ -660,7 +670,7 @@ export interface Charge {
   receipt_url: string | null;
   refunded: boolean;
   review: null;
-  shipping: null;
+  shipping: Shipping | null;
   source: null;
   source_transfer: null;
   statement_descriptor: null;
@@ -750,7 +760,7 @@ export interface CheckoutSession {
   adaptive_pricing: { enabled: false };
   after_expiration: null;
   allow_promotion_codes: boolean | null;
-  allowed_payment_method_types: null;
+  allowed_payment_method_types: string[] | null;
   amount_subtotal: number | null;
   amount_total: number | null;
   automatic_tax: { enabled: false; liability: null; provider: null; status: null };

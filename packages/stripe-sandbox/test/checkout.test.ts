@@ -172,3 +172,16 @@ test('what does not go together is refused', async () => {
   expect(await refused({ mode: 'subscription', success_url: 'https://shop.example' })).toBe('line_items');
   expect(await refused({ mode: 'subscription', line_items: base.line_items })).toBe('success_url');
 });
+
+test('a session can be for cards only, and then takes no bank debit', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  const session = await stripe.checkout.sessions.create({
+    mode: 'payment',
+    success_url: 'https://shop.example/thanks',
+    allowed_payment_method_types: ['card'],
+    line_items: [{ price_data: { currency: 'eur', unit_amount: 500, product_data: { name: 'Book' } }, quantity: 1 }],
+  });
+  expect(session.payment_method_types).toEqual(['card']);
+  expect(control.payCheckout(session.id, { cardNumber: 'DE89370400440532013000' })).toMatchObject({ ok: false });
+  expect(control.payCheckout(session.id)).toMatchObject({ ok: true });
+});

@@ -199,3 +199,13 @@ test('a credit balance pays invoices first', async () => {
   expect(subscription.latest_invoice).toMatchObject({ total: 2000, amount_due: 0, status: 'paid' });
   expect(((await stripe.customers.retrieve(customer.id)) as Stripe.Customer).balance).toBe(-3000);
 });
+
+test('evidence puts a dispute under review', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  const { intent } = await boughtOnce(stripe, control);
+  const { id } = control.dispute(intent.id, 'product_not_received');
+  const staged = await stripe.disputes.update(id, { evidence: { product_description: 'A book' }, submit: false });
+  expect(staged).toMatchObject({ status: 'needs_response', evidence: { product_description: 'A book' } });
+  expect((await stripe.disputes.update(id, { evidence: { receipt: 'file_1' } })).status).toBe('under_review');
+  expect((await stripe.disputes.close(id)).status).toBe('lost');
+});

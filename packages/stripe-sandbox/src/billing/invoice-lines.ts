@@ -1,7 +1,7 @@
 import type { InvoiceItem, Subscription, SubscriptionItem } from '../model.ts';
 import type { World } from '../world.ts';
 import { amountFor, money } from './amounts.ts';
-import type { LineDraft } from './invoices.ts';
+import type { LineDraft } from './draft-invoice.ts';
 
 const WORDS = { day: 'day', week: 'week', month: 'month', year: 'year' };
 

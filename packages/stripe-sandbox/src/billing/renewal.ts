@@ -3,8 +3,9 @@ import type { Customer, Invoice, Subscription, SubscriptionItem } from '../model
 import type { World } from '../world.ts';
 import { cancelSubscription, expireIncomplete, hasEnded } from './cancellation.ts';
 import { activeDiscounts } from './discounts.ts';
+import { draftInvoice } from './draft-invoice.ts';
 import { pendingItems, pendingLines, periodLines } from './invoice-lines.ts';
-import { draftInvoice, markUncollectible, voidInvoice } from './invoices.ts';
+import { markUncollectible, voidInvoice } from './invoices.ts';
 import { boundaryAfter } from './periods.ts';
 import { FIRST_PAYMENT_SECONDS, planNext, TRIAL_NOTICE_SECONDS } from './planning.ts';
 import { collect, finalize, methodFor } from './settlement.ts';

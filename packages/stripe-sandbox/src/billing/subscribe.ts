@@ -3,8 +3,9 @@ import type { Customer, Metadata, MissingPaymentMethod, Price, Subscription, Sub
 import type { World } from '../world.ts';
 import { amountFor } from './amounts.ts';
 import { activeDiscounts, type Redemption, redeem } from './discounts.ts';
+import { draftInvoice, type LineDraft } from './draft-invoice.ts';
 import { periodLines } from './invoice-lines.ts';
-import { type CollectionOutcome, draftInvoice, type LineDraft } from './invoices.ts';
+import type { CollectionOutcome } from './invoices.ts';
 import { type ItemDraft, lastPeriodEnd, makeItem } from './items.ts';
 import { addPeriods, boundaryAfter } from './periods.ts';
 import { planNext, TRIAL_NOTICE_SECONDS } from './planning.ts';

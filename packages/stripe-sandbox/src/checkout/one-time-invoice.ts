@@ -1,4 +1,5 @@
-import { draftInvoice, finalizeInvoice, linkPayment } from '../billing/invoices.ts';
+import { draftInvoice } from '../billing/draft-invoice.ts';
+import { finalizeInvoice, linkPayment } from '../billing/invoices.ts';
 import type { CheckoutSession, Customer, Invoice, PaymentIntent } from '../model.ts';
 import type { World } from '../world.ts';
 

@@ -69,6 +69,7 @@ const paymentIntentData = group({
 export const sessionFields = {
   adaptive_pricing: optional(ignored),
   allow_promotion_codes: optional(flag),
+  allowed_payment_method_types: optional(list(text)),
   automatic_tax: optional(ignored),
   billing_address_collection: optional(oneOf('auto', 'required')),
   branding_settings: optional(ignored),
@@ -103,7 +104,6 @@ export const sessionFields = {
   payment_method_collection: optional(oneOf('always', 'if_required')),
   payment_method_configuration: optional(ignored),
   payment_method_options: optional(ignored),
-  payment_method_types: optional(list(text)),
   phone_number_collection: optional(ignored),
   saved_payment_method_options: optional(ignored),
   setup_intent_data: optional(group({ description: optional(text), metadata: optional(metadata) })),

@@ -1,8 +1,9 @@
 import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
+import type { FormValue } from '../form.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Charge, Dispute } from '../model.ts';
-import { mergeMetadata, metadata, optional, range, text } from '../params.ts';
+import { flag, mergeMetadata, metadata, optional, type Reader, range, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
 
@@ -70,6 +71,12 @@ export function closeDispute(world: World, dispute: Dispute, verdict: DisputeVer
   return dispute;
 }
 
+/** Whatever is said in one's defence; the sandbox's bank decides by what it is told. */
+const evidence: Reader<Record<string, FormValue>> = (value, path) => {
+  if (typeof value === 'string') throw invalidRequest(`Invalid object: ${path} must be a hash.`, { param: path });
+  return { ...value };
+};
+
 export const disputeRoutes = [
   route(
     'GET',
@@ -85,13 +92,28 @@ export const disputeRoutes = [
       }),
   ),
   route('GET', '/disputes/:id', {}, (world, _params, id) => world.need('dispute', id)),
-  route('POST', '/disputes/:id', { metadata: optional(metadata) }, (world, params, id) => {
-    const dispute = world.need('dispute', id);
-    change(world, dispute, 'charge.dispute.updated', () => {
-      dispute.metadata = mergeMetadata(dispute.metadata, params.metadata);
-    });
-    return dispute;
-  }),
+  route(
+    'POST',
+    '/disputes/:id',
+    { evidence: optional(evidence), metadata: optional(metadata), submit: optional(flag) },
+    (world, params, id) => {
+      const dispute = world.need('dispute', id);
+      const metadataAfter = mergeMetadata(dispute.metadata, params.metadata);
+      if (params.evidence !== undefined && CLOSED.has(dispute.status)) {
+        throw invalidRequest('This dispute is already closed');
+      }
+      change(world, dispute, 'charge.dispute.updated', () => {
+        dispute.metadata = metadataAfter;
+        if (params.evidence === undefined) return;
+        dispute.evidence = { ...dispute.evidence, ...params.evidence };
+        dispute.evidence_details.has_evidence = true;
+        if (params.submit === false) return;
+        dispute.evidence_details.submission_count += 1;
+        dispute.status = dispute.status.startsWith('warning_') ? 'warning_under_review' : 'under_review';
+      });
+      return dispute;
+    },
+  ),
   route('POST', '/disputes/:id/close', {}, (world, _params, id) =>
     closeDispute(world, world.need('dispute', id), 'lost'),
   ),

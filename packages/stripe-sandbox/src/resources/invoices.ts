@@ -1,4 +1,5 @@
-import { markUncollectible, refusal, settleOutside, voidInvoice } from '../billing/invoices.ts';
+import { markUncollectible, settleOutside, voidInvoice } from '../billing/invoices.ts';
+import { refusal } from '../billing/refusal.ts';
 import { afterPaid, collect, finalize, methodFor } from '../billing/settlement.ts';
 import { invalidRequest } from '../errors.ts';
 import { change } from '../events.ts';

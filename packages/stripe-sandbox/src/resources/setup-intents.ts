@@ -82,13 +82,13 @@ export const setupIntentRoutes = [
     'POST',
     '/setup_intents',
     {
+      allowed_payment_method_types: optional(list(text)),
       automatic_payment_methods: optional(ignored),
       confirm: optional(flag),
       customer: optional(text),
       description: optional(text),
       metadata: optional(metadata),
       payment_method: optional(text),
-      payment_method_types: optional(list(text)),
       return_url: optional(text),
       usage: optional(oneOf('off_session', 'on_session')),
     },
@@ -101,6 +101,7 @@ export const setupIntentRoutes = [
         paymentMethod: null,
         ...(params.usage === undefined ? {} : { usage: params.usage }),
       });
+      intent.allowed_payment_method_types = params.allowed_payment_method_types ?? null;
       if (params.payment_method !== undefined) {
         intent.payment_method = resolveMethod(world, params.payment_method, 'payment_method').id;
         intent.status = 'requires_confirmation';

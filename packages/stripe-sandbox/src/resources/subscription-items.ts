@@ -5,7 +5,8 @@ import type { Subscription, SubscriptionItem } from '../model.ts';
 import { flag, integer, optional, required, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
-import { itemFields, itemPrice, prorationBehavior } from './subscriptions.ts';
+import { itemPrice } from './create-subscription.ts';
+import { itemFields, paymentBehavior, prorationBehavior } from './subscription-params.ts';
 
 /** An item with the subscription that it is in. */
 function findItem(world: World, id: string): { item: SubscriptionItem; subscription: Subscription } {
@@ -18,7 +19,7 @@ function findItem(world: World, id: string): { item: SubscriptionItem; subscript
 
 const changeFields = {
   ...itemFields,
-  off_session: optional(flag),
+  payment_behavior: paymentBehavior,
   proration_behavior: prorationBehavior,
   proration_date: optional(integer),
 };
@@ -41,7 +42,7 @@ export const subscriptionItemRoutes = [
     return pageOfNested(subscription.items.data, params, '/v1/subscription_items');
   }),
   route('GET', '/subscription_items/:id', {}, (world, _params, id) => findItem(world, id).item),
-  route('POST', '/subscription_items/:id', changeFields, (world, params, id) => {
+  route('POST', '/subscription_items/:id', { ...changeFields, off_session: optional(flag) }, (world, params, id) => {
     const { item, subscription } = findItem(world, id);
     return world.inTimeOf(subscription.customer, () => {
       const { quantity, metadata, proration_behavior, proration_date } = params;

@@ -1,0 +1,142 @@
+import { declineWords } from '../billing/cards.ts';
+import { redemptionOf } from '../billing/discounts.ts';
+import { type ItemDraft, recurringPrice } from '../billing/items.ts';
+import { declineOf, needsAuthentication } from '../billing/payments.ts';
+import { refusal } from '../billing/refusal.ts';
+import { subscribe } from '../billing/subscribe.ts';
+import { cardError, invalidRequest } from '../errors.ts';
+import type { Customer, Subscription } from '../model.ts';
+import { mergeMetadata, type Params } from '../params.ts';
+import type { World } from '../world.ts';
+import { usableMethod } from './payment-methods.ts';
+import { createPrice } from './prices.ts';
+import type { createFields, itemFields } from './subscription-params.ts';
+
+type GivenItem = Params<typeof itemFields>;
+
+/** The price that is given for an item, made first when it is given in full; undefined when none is. */
+export function itemPrice(world: World, given: GivenItem, index: number) {
+  const data = given.price_data;
+  if (given.price !== undefined) return recurringPrice(world, given.price, `items[${index}][price]`);
+  if (data === undefined) return undefined;
+  return createPrice(world, {
+    active: undefined,
+    billing_scheme: undefined,
+    currency: data.currency,
+    currency_options: undefined,
+    lookup_key: undefined,
+    metadata: undefined,
+    nickname: undefined,
+    product: data.product,
+    product_data: undefined,
+    recurring: { ...data.recurring, meter: undefined, trial_period_days: undefined, usage_type: undefined },
+    tax_behavior: undefined,
+    tiers: undefined,
+    tiers_mode: undefined,
+    transfer_lookup_key: undefined,
+    transform_quantity: undefined,
+    unit_amount: data.unit_amount,
+    unit_amount_decimal: data.unit_amount_decimal,
+  });
+}
+
+function itemDrafts(world: World, given: readonly GivenItem[]): ItemDraft[] {
+  if (given.length === 0) {
+    throw invalidRequest('Missing required param: items.', { code: 'parameter_missing', param: 'items' });
+  }
+  const drafts = given.map((item, index) => {
+    const price = itemPrice(world, item, index);
+    if (price === undefined) {
+      throw invalidRequest('Missing required param: price.', {
+        code: 'parameter_missing',
+        param: `items[${index}][price]`,
+      });
+    }
+    const metered = price.recurring?.usage_type === 'metered';
+    return { price, quantity: metered ? null : (item.quantity ?? 1), metadata: mergeMetadata({}, item.metadata) };
+  });
+  if (new Set(drafts.map(({ price }) => price.currency)).size > 1) {
+    throw invalidRequest('All prices of a subscription must use the same currency.', { param: 'items' });
+  }
+  return drafts;
+}
+
+function trialEndOf(world: World, given: Params<typeof createFields>, items: readonly ItemDraft[]): number | null {
+  const now = world.clock.now();
+  if (given.trial_end !== undefined && given.trial_period_days !== undefined) {
+    throw invalidRequest('You may only specify one of these parameters: trial_end, trial_period_days.');
+  }
+  if (given.trial_end === 'now') return null;
+  if (given.trial_end !== undefined) {
+    if (given.trial_end <= now) throw invalidRequest('Timestamp must be in the future.', { param: 'trial_end' });
+    return given.trial_end;
+  }
+  const days =
+    given.trial_period_days ??
+    (given.trial_from_plan === true ? items[0]?.price.recurring?.trial_period_days : undefined) ??
+    0;
+  return days > 0 ? now + days * 86_400 : null;
+}
+
+/** With `error_if_incomplete` nothing is made unless the payment would go through; so it is asked before. */
+function refuseUnlessPayable(world: World, customer: Customer, defaultMethod: string | undefined): void {
+  const id = defaultMethod ?? customer.invoice_settings.default_payment_method;
+  const method = id === null ? undefined : world.store.get('payment_method', id);
+  if (method === undefined) throw refusal({ status: 'failed', error: null, declineCode: 'missing' });
+  if (needsAuthentication(method)) throw refusal({ status: 'requires_action' });
+  const declineCode = declineOf(world, customer.id, method, true);
+  if (declineCode === null) return;
+  const { code, message } = declineWords(declineCode);
+  throw cardError(message, { code, decline_code: declineCode });
+}
+
+/**
+ * Makes a subscription as it is asked for, and tries to collect its first invoice.
+ *
+ * @throws StripeError when it cannot be made; then nothing was
+ */
+export function createSubscription(world: World, given: Params<typeof createFields>): Subscription {
+  const customer = world.need('customer', given.customer, 'customer');
+  const items = itemDrafts(world, given.items);
+  const trialEnd = trialEndOf(world, given, items);
+  const sends = given.collection_method === 'send_invoice';
+  if (sends && given.days_until_due === undefined) {
+    throw invalidRequest('You must pass `days_until_due` when `collection_method` is `send_invoice`.', {
+      param: 'days_until_due',
+    });
+  }
+  const { default_payment_method: methodId } = given;
+  if (methodId !== undefined) usableMethod(world, methodId, customer.id, 'default_payment_method');
+  const noMethod = methodId === undefined && customer.invoice_settings.default_payment_method === null;
+  const behavior = given.payment_behavior ?? 'allow_incomplete';
+  const laterIsFine = behavior === 'default_incomplete' || sends || trialEnd !== null;
+  const costs = items.some(({ price }) => price.unit_amount !== 0);
+  if (noMethod && !laterIsFine && costs) {
+    throw invalidRequest(
+      'This customer has no attached payment source or default payment method. Please consider adding a default payment method.',
+      { code: 'resource_missing' },
+    );
+  }
+  if (behavior === 'error_if_incomplete' && trialEnd === null && costs) refuseUnlessPayable(world, customer, methodId);
+  const redemptions = (given.discounts ?? []).map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`));
+  const { subscription } = subscribe(world, {
+    customer,
+    items,
+    metadata: mergeMetadata({}, given.metadata),
+    description: given.description ?? null,
+    trialEnd,
+    missingPaymentMethod: given.trial_settings?.end_behavior.missing_payment_method ?? 'create_invoice',
+    anchor: given.billing_cycle_anchor ?? null,
+    prorate: given.proration_behavior !== 'none',
+    cancelAt: given.cancel_at ?? null,
+    cancelAtPeriodEnd: given.cancel_at_period_end ?? false,
+    collectionMethod: given.collection_method ?? 'charge_automatically',
+    daysUntilDue: given.days_until_due ?? null,
+    defaultPaymentMethod: methodId ?? null,
+    redemptions,
+    saveDefaultPaymentMethod: given.payment_settings?.save_default_payment_method ?? 'off',
+    onSession: given.off_session !== true,
+    payLater: behavior === 'default_incomplete',
+  });
+  return subscription;
+}

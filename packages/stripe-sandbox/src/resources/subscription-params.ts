@@ -1,0 +1,117 @@
+import { discountsReader } from '../billing/discounts.ts';
+import {
+  clearable,
+  flag,
+  group,
+  ignored,
+  integer,
+  list,
+  metadata,
+  oneOf,
+  optional,
+  required,
+  text,
+  timeOr,
+} from '../params.ts';
+
+export const prorationBehavior = optional(oneOf('always_invoice', 'create_prorations', 'none'));
+export const paymentBehavior = optional(
+  oneOf('allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'pending_if_incomplete'),
+);
+export const trialSettings = optional(
+  group({
+    end_behavior: required(group({ missing_payment_method: required(oneOf('cancel', 'create_invoice', 'pause')) })),
+  }),
+);
+export const paymentSettings = optional(
+  group({
+    payment_method_options: optional(ignored),
+    payment_method_types: optional(ignored),
+    save_default_payment_method: optional(oneOf('off', 'on_subscription')),
+  }),
+);
+export const cancellationDetails = optional(
+  group({ comment: optional(clearable(text)), feedback: optional(clearable(text)) }),
+);
+
+export const itemFields = {
+  metadata: optional(metadata),
+  price: optional(text),
+  price_data: optional(
+    group({
+      currency: required(text),
+      product: required(text),
+      recurring: required(
+        group({ interval: required(oneOf('day', 'week', 'month', 'year')), interval_count: optional(integer) }),
+      ),
+      tax_behavior: optional(ignored),
+      unit_amount: optional(integer),
+      unit_amount_decimal: optional(text),
+    }),
+  ),
+  quantity: optional(integer),
+  tax_rates: optional(ignored),
+};
+
+export const createFields = {
+  automatic_tax: optional(ignored),
+  billing_cycle_anchor: optional(integer),
+  billing_mode: optional(ignored),
+  cancel_at: optional(timeOr('max_period_end', 'min_period_end')),
+  cancel_at_period_end: optional(flag),
+  collection_method: optional(oneOf('charge_automatically', 'send_invoice')),
+  currency: optional(text),
+  customer: required(text),
+  days_until_due: optional(integer),
+  default_payment_method: optional(text),
+  description: optional(text),
+  discounts: optional(discountsReader),
+  items: required(list(group(itemFields))),
+  metadata: optional(metadata),
+  off_session: optional(flag),
+  payment_behavior: paymentBehavior,
+  payment_settings: paymentSettings,
+  proration_behavior: prorationBehavior,
+  trial_end: optional(timeOr('now')),
+  trial_from_plan: optional(flag),
+  trial_period_days: optional(integer),
+  trial_settings: trialSettings,
+};
+
+export const updateFields = {
+  automatic_tax: optional(ignored),
+  billing_cycle_anchor: optional(oneOf('now', 'unchanged')),
+  cancel_at: optional(clearable(timeOr('max_period_end', 'min_period_end'))),
+  cancel_at_period_end: optional(flag),
+  cancellation_details: cancellationDetails,
+  collection_method: optional(oneOf('charge_automatically', 'send_invoice')),
+  days_until_due: optional(integer),
+  default_payment_method: optional(clearable(text)),
+  description: optional(clearable(text)),
+  discounts: optional(discountsReader),
+  items: optional(
+    list(group({ ...itemFields, id: optional(text), deleted: optional(flag), clear_usage: optional(ignored) })),
+  ),
+  metadata: optional(metadata),
+  off_session: optional(flag),
+  pause_collection: optional(
+    clearable(
+      group({
+        behavior: required(oneOf('keep_as_draft', 'mark_uncollectible', 'void')),
+        resumes_at: optional(integer),
+      }),
+    ),
+  ),
+  payment_behavior: paymentBehavior,
+  payment_settings: paymentSettings,
+  proration_behavior: prorationBehavior,
+  proration_date: optional(integer),
+  trial_end: optional(timeOr('now')),
+  trial_settings: trialSettings,
+};
+
+export const cancelFields = {
+  cancellation_details: cancellationDetails,
+  invoice_now: optional(flag),
+  prorate: optional(flag),
+};
