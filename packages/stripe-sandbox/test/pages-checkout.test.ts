@@ -164,3 +164,25 @@ test("another site's form does not pay", async () => {
   expect(answer.status).toBe(403);
   expect(await stripe.checkout.sessions.retrieve(id)).toMatchObject({ status: 'open' });
 });
+
+test('a promotion code lowers the price, one that is none is told, and Enter pays with it', async () => {
+  const coupon = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+  await stripe.promotionCodes.create({ promotion: { type: 'coupon', coupon: coupon.id }, code: 'HALF' });
+  const { id, url } = await newSession({ allow_promotion_codes: true });
+  expect((await read(url)).text).toContain('name="promotion_code"');
+  const wrong = await pay(url, { card_number: '4242424242424242', promotion_code: 'NOTHING', apply: '1' });
+  expect(wrong.status).toBe(400);
+  expect(wrong.text).toContain('This code is not valid.');
+  const applied = await pay(url, { card_number: '42', promotion_code: 'HALF', apply: '1' });
+  expect(applied.status).toBe(200);
+  expect(applied.text).toContain('−$12.00');
+  expect(applied.text).toContain('The code is applied.');
+  expect(applied.text).not.toContain('aria-invalid="true"');
+  expect((await pay(url, { card_number: '4242424242424242', promotion_code: 'HALF' })).status).toBe(303);
+  expect(await stripe.checkout.sessions.retrieve(id)).toMatchObject({ amount_total: 1200, status: 'complete' });
+});
+
+test('a session that takes no codes shows no field for them', async () => {
+  const { url } = await newSession();
+  expect((await read(url)).text).not.toContain('promotion_code');
+});

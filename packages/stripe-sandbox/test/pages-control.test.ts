@@ -123,3 +123,27 @@ test('a payment is refunded, another disputed and the dispute lost', async () =>
   expect(await stripe.disputes.retrieve(dispute?.id ?? '')).toMatchObject({ status: 'lost' });
   expect((await open()).text).toContain('dispute: lost');
 });
+
+test('a bank debit that is under way is settled, or returned', async () => {
+  const product = await stripe.products.create({ name: 'Pro' });
+  const price = await stripe.prices.create({ product: product.id, currency: 'eur', unit_amount: 4900 });
+  const debit = async (): Promise<string> => {
+    const session = await stripe.checkout.sessions.create({
+      mode: 'payment',
+      line_items: [{ price: price.id, quantity: 1 }],
+      success_url: 'http://127.0.0.1:9/thanks',
+    });
+    const body = new URLSearchParams({ card_number: 'DE89 3704 0044 0532 0130 00' });
+    await fetch(`${session.url}/pay`, { method: 'POST', redirect: 'manual', body });
+    const after = await stripe.checkout.sessions.retrieve(session.id);
+    expect(after).toMatchObject({ status: 'complete', payment_status: 'unpaid' });
+    return after.payment_intent as string;
+  };
+  const first = await debit();
+  expect((await open()).text).toContain('under way');
+  await press({ action: 'settle', payment: first, ending: 'succeeds' });
+  expect(await stripe.paymentIntents.retrieve(first)).toMatchObject({ status: 'succeeded' });
+  const second = await debit();
+  await press({ action: 'settle', payment: second, ending: 'fails' });
+  expect(await stripe.paymentIntents.retrieve(second)).toMatchObject({ status: 'requires_payment_method' });
+});

@@ -10,8 +10,11 @@ import { count, day, every } from './words.ts';
 /** What the pay form shows besides the session. */
 export interface CheckoutForm {
   email: string;
-  emailError?: string;
+  emailError?: string | undefined;
   card: CardForm;
+  /** As typed; only where the session takes codes. */
+  promotionCode: string;
+  promotionError?: string;
   /** Why the last attempt did not go through. */
   refusal: string | null;
 }
@@ -98,6 +101,25 @@ ${form.emailError === undefined ? null : html`<p class="error" id="email-error">
 </div>`;
 }
 
+/**
+ * The field for a promotion code. Its button stands after the form's own, as those of the test cards do, so that Enter
+ * pays, with the code.
+ */
+function promotionField(session: CheckoutSession, form: CheckoutForm): Html | null {
+  if (session.allow_promotion_codes !== true) return null;
+  const used = session.discounts.some(({ promotion_code }) => promotion_code !== null);
+  return html`<div class="chooser">
+<label for="promotion_code">Promotion code</label>
+<div class="with-button"><input id="promotion_code" name="promotion_code" autocomplete="off" maxlength="60" value="${form.promotionCode}"${
+    form.promotionError === undefined
+      ? null
+      : html` aria-invalid="true" aria-describedby="promotion_code-error" autofocus`
+  }><button name="apply" value="1" formnovalidate>Apply</button></div>
+${form.promotionError === undefined ? null : html`<p class="error" id="promotion_code-error">${form.promotionError}</p>`}
+${used && form.promotionError === undefined ? html`<p class="small soft" role="status">The code is applied.</p>` : null}
+</div>`;
+}
+
 /** The page on which somebody pays. */
 export function checkoutPage(world: World, session: CheckoutSession, payUrl: string, form: CheckoutForm): Html {
   const card = needsMethod(session);
@@ -111,6 +133,7 @@ ${summary(world, session)}
 ${emailField(knownEmail(world, session), form)}
 ${card ? cardFields(form.card, form.refusal !== null) : null}
 <p><button class="primary wide">${buttonText(world, session)}</button></p>
+${promotionField(session, form)}
 ${card ? cardChooser(form.card.number) : null}
 </form></div>
 </main>`,
@@ -128,6 +151,7 @@ export function authenticationPage(session: CheckoutSession, payUrl: string, for
 <h1>Confirm with your bank</h1>
 <p class="soft">The card ending in ${number.slice(-4)} asks you to confirm the payment${amount}. A real bank would want a code or a fingerprint here.</p>
 ${form.email === '' ? null : html`<input type="hidden" name="email" value="${form.email}">`}
+${form.promotionCode === '' ? null : html`<input type="hidden" name="promotion_code" value="${form.promotionCode}">`}
 <input type="hidden" name="card_number" value="${number}">
 <input type="hidden" name="expiry" value="${expiry}">
 <input type="hidden" name="cvc" value="${cvc}">

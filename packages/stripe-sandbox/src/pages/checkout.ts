@@ -1,4 +1,5 @@
 import { isCardNumber, isIban } from '../billing/cards.ts';
+import { applyCode } from '../checkout/promotion.ts';
 import type { CheckoutSession } from '../model.ts';
 import { leaveCheckout, needsMethod, payCheckoutSession } from '../resources/checkout-sessions.ts';
 import type { World } from '../world.ts';
@@ -20,7 +21,7 @@ export function handleCheckout(world: World, request: PageRequest, sessionId: st
     const over = whyOver(world, session);
     if (over !== null) return over;
     const payUrl = `/c/pay/${session.id}/pay`;
-    const empty: CheckoutForm = { email: '', card: FILLED_IN, refusal: null };
+    const empty: CheckoutForm = { email: '', card: FILLED_IN, promotionCode: '', refusal: null };
     if (request.method === 'GET') {
       return pays ? seeOther(`/c/pay/${session.id}`) : page(checkoutPage(world, session, payUrl, empty));
     }
@@ -42,6 +43,14 @@ function pay(world: World, session: CheckoutSession, payUrl: string, sent: URLSe
   const form = readForm(world, session, sent);
   const show = (status: number) => page(checkoutPage(world, session, payUrl, form), status);
   if (sent.has('fill')) return show(200);
+  if (form.promotionCode !== '' && !applyCode(world, session, form.promotionCode)) {
+    form.promotionError = 'This code is not valid.';
+    return show(400);
+  }
+  if (sent.has('apply')) {
+    form.card.errors = {};
+    return page(checkoutPage(world, session, payUrl, { ...form, emailError: undefined }));
+  }
   if (form.emailError !== undefined || Object.keys(form.card.errors).length > 0) return show(400);
   if (sent.get('authentication') === 'failed') {
     form.refusal = 'Your bank could not confirm the payment. Try again, or use another card.';
@@ -63,10 +72,12 @@ function readForm(world: World, session: CheckoutSession, sent: URLSearchParams)
   const chosen = sent.get('fill');
   const email = (sent.get('email') ?? '').trim();
   const card = readCard(sent, isNumber, world.clock.now());
-  if (chosen !== null) return { email, card: { ...card, number: grouped(chosen), errors: {} }, refusal: null };
+  const promotionCode = session.allow_promotion_codes === true ? (sent.get('promotion_code') ?? '').trim() : '';
+  const form: CheckoutForm = { email, card, promotionCode, refusal: null };
+  if (chosen !== null) return { ...form, card: { ...card, number: grouped(chosen), errors: {} } };
   if (!needsMethod(session)) card.errors = {};
   const wrong = sent.has('email') && knownEmail(world, session) === null && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(email);
-  return { email, card, refusal: null, ...(wrong ? { emailError: 'Give your e-mail address.' } : {}) };
+  return wrong ? { ...form, emailError: 'Give your e-mail address.' } : form;
 }
 
 function isNumber(text: string): boolean {

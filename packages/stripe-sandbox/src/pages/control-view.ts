@@ -84,6 +84,10 @@ function isOpen({ status }: Dispute): boolean {
 function chargeActions(world: World, charge: Charge): Html {
   const dispute = disputeOf(world, charge);
   const refundable = charge.paid && charge.amount_refunded < charge.amount;
+  if (charge.status === 'pending') {
+    const payment = { payment: charge.payment_intent };
+    return html`<div class="actions">${button('settle', 'Settle', { ...payment, ending: 'succeeds' })}${button('settle', 'Return', { ...payment, ending: 'fails' })}</div>`;
+  }
   return html`<div class="actions">${refundable && dispute === undefined ? button('refund', 'Refund', { charge: charge.id }) : null}${
     charge.paid && dispute === undefined ? button('dispute', 'Dispute', { charge: charge.id }) : null
   }${
@@ -98,6 +102,7 @@ function chargeTag(world: World, charge: Charge): Html {
   if (dispute !== undefined) return html`<span class="tag warn">dispute: ${spoken(dispute.status)}</span>`;
   if (charge.refunded) return html`<span class="tag">refunded</span>`;
   if (charge.amount_refunded > 0) return html`<span class="tag">partly refunded</span>`;
+  if (charge.status === 'pending') return html`<span class="tag accent">under way</span>`;
   return html`<span class="tag ${charge.paid ? 'good' : 'bad'}">${charge.paid ? 'paid' : spoken(charge.failure_code ?? charge.status)}</span>`;
 }
 

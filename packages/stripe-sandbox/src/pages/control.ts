@@ -35,6 +35,7 @@ export function handleControl(world: World, request: PageRequest): PageResponse 
 const DONE: Readonly<Record<string, string>> = {
   advanced: 'The clock has moved.',
   failing: "The customer's next payment will fail.",
+  settled: 'The payment is no longer under way.',
   refunded: 'The payment was refunded.',
   disputed: 'The customer disputes the payment.',
   closed: 'The dispute is closed.',
@@ -57,6 +58,9 @@ function act(world: World, form: URLSearchParams): string {
     case 'fail_next':
       control.failNextPayment({ customer: given('customer') });
       return 'failing';
+    case 'settle':
+      control.settlePayment(given('payment'), given('ending') === 'fails' ? 'fails' : 'succeeds');
+      return 'settled';
     case 'refund':
       control.refund(given('charge'));
       return 'refunded';

@@ -4,11 +4,11 @@ import { type Html, html } from './html.ts';
 export const TEST_CARDS: readonly { number: string; outcome: string }[] = [
   { number: '4242424242424242', outcome: 'pays' },
   { number: '4000000000000002', outcome: 'is declined' },
-  { number: '4000002500003155', outcome: 'asks the bank first' },
+  { number: '4000002500003155', outcome: 'asks the bank' },
   { number: '4000000000000341', outcome: 'fails at renewal' },
   { number: '4000000000009995', outcome: 'has no funds' },
-  { number: '4000000000000259', outcome: 'pays, then disputes' },
-  { number: 'AT611904300234573201', outcome: 'debit, days later' },
+  { number: '4000000000000259', outcome: 'is disputed' },
+  { number: 'DE89370400440532013000', outcome: 'debit, days later' },
 ];
 
 /** Those that can be kept for later payments in the portal, which takes no bank account. */
@@ -60,7 +60,7 @@ export function cardFields({ number, expiry, cvc, errors }: CardForm, refused: b
     maxlength: 42,
   })}
 <div class="pair">
-${field('expiry', 'Expiry (month / year)', expiry, errors.expiry, first === 'expiry', { autocomplete: 'cc-exp', placeholder: 'MM / YY', maxlength: 9 })}
+${field('expiry', 'Expiry (MM / YY)', expiry, errors.expiry, first === 'expiry', { autocomplete: 'cc-exp', placeholder: 'MM / YY', maxlength: 9 })}
 ${field('cvc', 'Security code', cvc, errors.cvc, first === 'cvc', { autocomplete: 'cc-csc', placeholder: '123', maxlength: 4 })}
 </div>`;
 }
