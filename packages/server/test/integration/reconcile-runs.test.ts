@@ -120,12 +120,12 @@ describe('a reconciliation that is cut short', () => {
   test('goes on at the page where it was when Stripe fails, and counts nothing twice', async () => {
     await tollgate.stripe.products.update(product, { name: 'Renamed once' });
     const id = await startUnworked();
-    // Every page of products is answered; the first of prices is not, and nor is the SDK's second try.
-    tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/prices', times: 2, outcome: 500 });
+    // Products, prices and customers are answered; the first page of subscriptions is not, nor the SDK's second try.
+    tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/subscriptions', times: 2, outcome: 500 });
     await taskWith({ patience: { ...IMPATIENT, longestPauseMs: 2_000 } })({ runId: id }, unhurried);
     const halfway = await runOf(id);
     expect(halfway).toMatchObject({ status: 'running', counts: { listed: PRODUCTS, repaired: 1 } });
-    expect(halfway.progress).toMatchObject({ step: 'default/listed/product', steps_done: 0 });
+    expect(halfway.progress).toMatchObject({ step: 'default/listed/customer', steps_done: 2 });
 
     const run = await finished(tollgate, id);
     expect(run).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, drifts: 1, repaired: 1 } });
