@@ -139,24 +139,3 @@ ${card ? cardChooser(form.card.number) : null}
 </main>`,
   );
 }
-
-/** What the buyer's bank would show: the step that a card with 3-D Secure asks for. */
-export function authenticationPage(session: CheckoutSession, payUrl: string, form: CheckoutForm): Html {
-  const amount = session.amount_total === null ? '' : ` of ${money(session.amount_total, session.currency ?? 'usd')}`;
-  const { number, expiry, cvc } = form.card;
-  return layout(
-    'Confirm with your bank',
-    html`<main class="wrap narrow"><form class="card stack" method="post" action="${payUrl}">
-<p class="small soft">3-D Secure</p>
-<h1>Confirm with your bank</h1>
-<p class="soft">The card ending in ${number.slice(-4)} asks you to confirm the payment${amount}. A real bank would want a code or a fingerprint here.</p>
-${form.email === '' ? null : html`<input type="hidden" name="email" value="${form.email}">`}
-${form.promotionCode === '' ? null : html`<input type="hidden" name="promotion_code" value="${form.promotionCode}">`}
-<input type="hidden" name="card_number" value="${number}">
-<input type="hidden" name="expiry" value="${expiry}">
-<input type="hidden" name="cvc" value="${cvc}">
-<p class="actions"><button class="primary" name="authentication" value="succeeded">Confirm</button>
-<button name="authentication" value="failed">Refuse</button></p>
-</form></main>`,
-  );
-}

@@ -1,9 +1,12 @@
+import { money } from '../billing/amounts.ts';
 import { isCardNumber, isIban } from '../billing/cards.ts';
 import { applyCode } from '../checkout/promotion.ts';
 import type { CheckoutSession } from '../model.ts';
 import { leaveCheckout, needsMethod, payCheckoutSession } from '../resources/checkout-sessions.ts';
 import type { World } from '../world.ts';
-import { authenticationPage, type CheckoutForm, checkoutPage, knownEmail } from './checkout-view.ts';
+import { authenticationPage } from './authentication-view.ts';
+import { type CheckoutForm, checkoutPage, knownEmail } from './checkout-view.ts';
+import type { Html } from './html.ts';
 import { type PageRequest, type PageResponse, page, seeOther } from './http.ts';
 import { messagePage } from './layout.ts';
 import { FILLED_IN, grouped, readCard } from './test-cards.ts';
@@ -62,9 +65,17 @@ function pay(world: World, session: CheckoutSession, payUrl: string, sent: URLSe
     authenticated: sent.get('authentication') === 'succeeded',
   });
   if (result.ok) return seeOther(result.redirectUrl);
-  if (result.declineCode === 'authentication_required') return page(authenticationPage(session, payUrl, form));
+  if (result.declineCode === 'authentication_required') return page(askBank(session, payUrl, form));
   form.refusal = result.message;
   return show(402);
+}
+
+/** The bank's question, with all that was typed, so that the answer pays. */
+function askBank(session: CheckoutSession, payUrl: string, form: CheckoutForm): Html {
+  const { number, expiry, cvc } = form.card;
+  const fields = { email: form.email, promotion_code: form.promotionCode, card_number: number, expiry, cvc };
+  const amount = session.amount_total === null ? null : money(session.amount_total, session.currency ?? 'usd');
+  return authenticationPage(payUrl, number.slice(-4), amount, fields);
 }
 
 /** What was sent, with what is wrong with it. A field that was not sent at all is none that somebody left empty. */

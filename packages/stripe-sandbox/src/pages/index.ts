@@ -1,4 +1,5 @@
 import type { World } from '../world.ts';
+import { AUTHENTICATION_PATH, handleAuthentication } from './authentication.ts';
 import { CHECKOUT_PATH, handleCheckout } from './checkout.ts';
 import { handleControl } from './control.ts';
 import { isOwnForm, type PageRequest, type PageResponse, page } from './http.ts';
@@ -12,7 +13,8 @@ export function handlePage(world: World, request: PageRequest): PageResponse | n
   const { pathname } = new URL(request.path, 'http://localhost');
   const checkout = CHECKOUT_PATH.exec(pathname);
   const portal = PORTAL_PATH.exec(pathname);
-  if (pathname !== '/' && checkout === null && portal === null) return null;
+  const authentication = AUTHENTICATION_PATH.exec(pathname);
+  if (pathname !== '/' && checkout === null && portal === null && authentication === null) return null;
   if (request.method !== 'GET' && request.method !== 'POST') return null;
   if (request.method === 'POST' && !isOwnForm(request)) {
     return page(
@@ -22,5 +24,6 @@ export function handlePage(world: World, request: PageRequest): PageResponse | n
   }
   if (checkout !== null) return handleCheckout(world, request, checkout[1] ?? '', checkout[2] !== undefined);
   if (portal !== null) return handlePortal(world, request, portal[1] ?? '');
+  if (authentication !== null) return handleAuthentication(world, request, authentication[1] ?? '');
   return handleControl(world, request);
 }
