@@ -9,6 +9,7 @@ export interface ErrorDetails {
   charge?: string;
   payment_intent?: unknown;
   payment_method?: unknown;
+  setup_intent?: unknown;
 }
 
 /** An error that the API answers with, in Stripe's envelope `{ "error": { … } }`. */

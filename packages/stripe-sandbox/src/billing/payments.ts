@@ -3,6 +3,7 @@ import { bare } from '../expand.ts';
 import type { Charge, Metadata, PaymentError, PaymentIntent, PaymentMethod } from '../model.ts';
 import { openDispute } from '../resources/disputes.ts';
 import type { World } from '../world.ts';
+import { holdCharge, releaseHold } from './capture.ts';
 import { behaviourOf, declineWords } from './cards.ts';
 
 /** How long a debit from a bank account is under way. */
@@ -121,7 +122,7 @@ function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, 
     receipt_url: null,
     refunded: false,
     review: null,
-    shipping: null,
+    shipping: intent.shipping,
     source: null,
     source_transfer: null,
     statement_descriptor: null,
@@ -136,6 +137,8 @@ function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, 
 export type PaymentOutcome =
   | { status: 'paid'; charge: Charge }
   | { status: 'processing'; charge: Charge }
+  /** The money is held until it is captured. */
+  | { status: 'held'; charge: Charge }
   | { status: 'requires_action' }
   | { status: 'failed'; error: PaymentError; declineCode: string };
 
@@ -203,6 +206,10 @@ export function attempt(
       clockOf(world, intent),
     );
     return { status: 'processing', charge };
+  }
+  if (intent.capture_method === 'manual') {
+    holdCharge(world, intent, charge);
+    return { status: 'held', charge };
   }
   succeed(world, intent, charge);
   if (behaviour.disputes !== undefined) openDispute(world, charge, behaviour.disputes);
@@ -275,6 +282,7 @@ function declined(charge: Charge, method: PaymentMethod, declineCode: string): P
 /** Gives up a payment that has not gone through. */
 export function cancelIntent(world: World, intent: PaymentIntent, reason: string | null): void {
   if (intent.status === 'succeeded' || intent.status === 'canceled') return;
+  if (intent.status === 'requires_capture') releaseHold(world, intent);
   intent.status = 'canceled';
   intent.canceled_at = world.clock.now();
   intent.cancellation_reason = reason;

@@ -5,7 +5,7 @@ import type { CollectionOutcome } from './invoices.ts';
 
 /** The error of a payment that did not go through, as the API answers it. */
 export function refusal(
-  outcome: Exclude<CollectionOutcome, { status: 'paid' | 'processing' }>,
+  outcome: Exclude<CollectionOutcome, { status: 'held' | 'paid' | 'processing' }>,
   intent?: PaymentIntent,
 ): Error {
   if (outcome.status === 'requires_action') {

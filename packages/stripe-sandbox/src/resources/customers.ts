@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { cancelSubscription } from '../billing/cancellation.ts';
-import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
-import type { Address, Customer } from '../model.ts';
+import type { Customer } from '../model.ts';
 import {
   clearable,
   group,
@@ -16,38 +15,12 @@ import {
   optional,
   type Params,
   range,
-  required,
   text,
 } from '../params.ts';
 import { route } from '../routes.ts';
-import { searchMatcher } from '../search.ts';
 import type { World } from '../world.ts';
+import { addressOf, addressReader, shippingOf, shippingReader } from './addresses.ts';
 import { checkMethod, giveMethod, usableMethod } from './payment-methods.ts';
-
-const line = optional(clearable(text));
-
-/** The parameters of a postal address. */
-export const addressReader = group({
-  city: line,
-  country: line,
-  line1: line,
-  line2: line,
-  postal_code: line,
-  state: line,
-});
-
-function addressOf(given: Params<{ [K in keyof Address]: typeof line }> | null): Address | null {
-  if (given === null) return null;
-  const { city, country, line1, line2, postal_code, state } = given;
-  return {
-    city: city ?? null,
-    country: country ?? null,
-    line1: line1 ?? null,
-    line2: line2 ?? null,
-    postal_code: postal_code ?? null,
-    state: state ?? null,
-  };
-}
 
 const customerFields = {
   address: optional(clearable(addressReader)),
@@ -68,7 +41,7 @@ const customerFields = {
   next_invoice_sequence: optional(integer),
   phone: optional(clearable(text)),
   preferred_locales: optional(list(text)),
-  shipping: optional(ignored),
+  shipping: optional(clearable(shippingReader)),
   source: optional(text),
   tax: optional(ignored),
   tax_exempt: optional(clearable(oneOf('exempt', 'none', 'reverse'))),
@@ -78,7 +51,7 @@ const customerFields = {
 type Given = Params<typeof customerFields>;
 
 function apply(world: World, customer: Customer, given: Given): void {
-  if (given.address !== undefined) customer.address = addressOf(given.address);
+  if (given.address !== undefined) customer.address = given.address && addressOf(given.address);
   if (given.balance !== undefined) customer.balance = given.balance;
   if (given.description !== undefined) customer.description = given.description;
   if (given.email !== undefined) customer.email = given.email;
@@ -87,6 +60,7 @@ function apply(world: World, customer: Customer, given: Given): void {
   if (given.next_invoice_sequence !== undefined) customer.next_invoice_sequence = given.next_invoice_sequence;
   if (given.phone !== undefined) customer.phone = given.phone;
   if (given.preferred_locales !== undefined) customer.preferred_locales = given.preferred_locales;
+  if (given.shipping !== undefined) customer.shipping = given.shipping && shippingOf(given.shipping);
   if (given.tax_exempt !== undefined) customer.tax_exempt = given.tax_exempt ?? 'none';
   const settings = given.invoice_settings;
   if (settings?.footer !== undefined) customer.invoice_settings.footer = settings.footer;
@@ -174,26 +148,6 @@ export const customerRoutes = [
           customer.test_clock === (params.test_clock ?? customer.test_clock) &&
           (params.created?.(customer.created) ?? true),
       }),
-  ),
-  route(
-    'GET',
-    '/customers/search',
-    { query: required(text), limit: optional(integer), page: optional(text) },
-    (world, params) => {
-      const limit = params.limit ?? 10;
-      if (limit < 1 || limit > 100) throw invalidRequest(`Invalid limit: ${limit}`, { param: 'limit' });
-      const from = params.page === undefined ? 0 : Number(params.page);
-      if (!Number.isSafeInteger(from) || from < 0) throw invalidRequest('Invalid page.', { param: 'page' });
-      const found = [...world.store.all('customer')].reverse().filter(searchMatcher(params.query));
-      const more = found.length > from + limit;
-      return {
-        object: 'search_result',
-        data: found.slice(from, from + limit),
-        has_more: more,
-        next_page: more ? String(from + limit) : null,
-        url: '/v1/customers/search',
-      };
-    },
   ),
   route('GET', '/customers/:id', {}, (world, _params, id) => {
     const gone = world.store.get('deleted', id);

@@ -11,6 +11,7 @@ import { paymentMethodRoutes } from './payment-methods.ts';
 import { priceRoutes } from './prices.ts';
 import { productRoutes } from './products.ts';
 import { refundRoutes } from './refunds.ts';
+import { searchRoutes } from './search.ts';
 import { setupIntentRoutes } from './setup-intents.ts';
 import { subscriptionItemRoutes } from './subscription-items.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
@@ -32,6 +33,7 @@ export const apiRoutes = [
   ...priceRoutes,
   ...productRoutes,
   ...refundRoutes,
+  ...searchRoutes,
   ...setupIntentRoutes,
   ...subscriptionItemRoutes,
   ...subscriptionRoutes,

@@ -1,11 +1,13 @@
-import { invalidRequest } from '../errors.ts';
+import { needsAuthentication } from '../billing/payments.ts';
+import { invalidRequest, StripeError } from '../errors.ts';
 import { emit } from '../events.ts';
+import { bare } from '../expand.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Metadata, SetupIntent } from '../model.ts';
-import { flag, group, ignored, list, mergeMetadata, metadata, oneOf, optional, range, text } from '../params.ts';
+import { clearable, flag, ignored, list, mergeMetadata, metadata, oneOf, optional, range, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
-import { attachMethod, giveMethod, resolveMethod } from './payment-methods.ts';
+import { checkMethod, giveMethod, resolveMethod } from './payment-methods.ts';
 
 /** Stores a setup intent; with a payment method it has succeeded already. */
 export function createSetupIntent(
@@ -53,8 +55,26 @@ export function createSetupIntent(
   return intent;
 }
 
+/** The bank refuses: the intent asks for another payment method. */
+function fail(world: World, intent: SetupIntent, error: unknown): unknown {
+  if (!(error instanceof StripeError) || error.type !== 'card_error') return error;
+  const { code = 'card_declined', decline_code, payment_method } = error.details;
+  intent.status = 'requires_payment_method';
+  intent.payment_method = null;
+  intent.last_setup_error = {
+    code,
+    ...(decline_code === undefined ? {} : { decline_code }),
+    doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}`,
+    message: error.message,
+    payment_method,
+    type: 'card_error',
+  };
+  emit(world, 'setup_intent.setup_failed', intent);
+  return new StripeError(error.status, error.type, error.message, { ...error.details, setup_intent: bare(intent) });
+}
+
 /** Confirms a setup intent: its payment method is checked and given to the customer. */
-function confirm(world: World, intent: SetupIntent, methodId: string | undefined): SetupIntent {
+function confirm(world: World, intent: SetupIntent, methodId: string | undefined, returnUrl?: string): SetupIntent {
   const id = methodId ?? intent.payment_method;
   if (id === null || id === undefined) {
     throw invalidRequest('You cannot confirm this SetupIntent because it is missing a payment method.', {
@@ -65,35 +85,64 @@ function confirm(world: World, intent: SetupIntent, methodId: string | undefined
     throw invalidRequest(`This SetupIntent is already ${intent.status}.`, { code: 'setup_intent_unexpected_state' });
   }
   const customer = intent.customer === null ? null : world.need('customer', intent.customer, 'customer');
-  const method =
-    customer === null
-      ? resolveMethod(world, id, 'payment_method')
-      : attachMethod(world, id, customer, 'payment_method');
-  method.$.authenticated = true;
-  if (customer !== null) giveMethod(world, method, customer);
-  intent.payment_method = method.id;
+  try {
+    const method = checkMethod(world, id, customer?.id ?? null, 'payment_method');
+    intent.payment_method = method.id;
+    if (needsAuthentication(method)) {
+      intent.status = 'requires_action';
+      intent.next_action = {
+        redirect_to_url: { return_url: returnUrl ?? null, url: `${world.baseUrl}/authenticate/${intent.id}` },
+        type: 'redirect_to_url',
+      };
+      emit(world, 'setup_intent.requires_action', intent);
+      return intent;
+    }
+    if (customer !== null) giveMethod(world, method, customer);
+  } catch (error) {
+    throw fail(world, intent, error);
+  }
   intent.status = 'succeeded';
+  intent.next_action = null;
+  intent.last_setup_error = null;
   emit(world, 'setup_intent.succeeded', intent);
   return intent;
 }
+
+/** Taken and without effect here. */
+const withoutEffect = {
+  excluded_payment_method_types: optional(ignored),
+  flow_directions: optional(ignored),
+  payment_method_configuration: optional(ignored),
+  payment_method_options: optional(ignored),
+};
+
+const common = {
+  ...withoutEffect,
+  allowed_payment_method_types: optional(list(text)),
+  customer: optional(text),
+  metadata: optional(metadata),
+  payment_method: optional(text),
+  payment_method_types: optional(list(text)),
+};
 
 export const setupIntentRoutes = [
   route(
     'POST',
     '/setup_intents',
     {
-      allowed_payment_method_types: optional(list(text)),
+      ...common,
       automatic_payment_methods: optional(ignored),
       confirm: optional(flag),
-      customer: optional(text),
       description: optional(text),
-      metadata: optional(metadata),
-      payment_method: optional(text),
+      mandate_data: optional(ignored),
       return_url: optional(text),
       usage: optional(oneOf('off_session', 'on_session')),
+      use_stripe_sdk: optional(flag),
     },
     (world, params) => {
       if (params.customer !== undefined) world.need('customer', params.customer, 'customer');
+      const method =
+        params.payment_method === undefined ? null : resolveMethod(world, params.payment_method, 'payment_method');
       const intent = createSetupIntent(world, {
         customer: params.customer ?? null,
         metadata: mergeMetadata({}, params.metadata),
@@ -101,12 +150,13 @@ export const setupIntentRoutes = [
         paymentMethod: null,
         ...(params.usage === undefined ? {} : { usage: params.usage }),
       });
-      intent.allowed_payment_method_types = params.allowed_payment_method_types ?? null;
-      if (params.payment_method !== undefined) {
-        intent.payment_method = resolveMethod(world, params.payment_method, 'payment_method').id;
+      intent.payment_method_types =
+        params.allowed_payment_method_types ?? params.payment_method_types ?? intent.payment_method_types;
+      if (method !== null) {
+        intent.payment_method = method.id;
         intent.status = 'requires_confirmation';
       }
-      return params.confirm === true ? confirm(world, intent, undefined) : intent;
+      return params.confirm === true ? confirm(world, intent, undefined, params.return_url) : intent;
     },
   ),
   route(
@@ -125,11 +175,31 @@ export const setupIntentRoutes = [
   route('GET', '/setup_intents/:id', { client_secret: optional(text) }, (world, _params, id) =>
     world.need('setup_intent', id),
   ),
+  route('POST', '/setup_intents/:id', { ...common, description: optional(clearable(text)) }, (world, params, id) => {
+    const intent = world.need('setup_intent', id);
+    if (params.customer !== undefined) world.need('customer', params.customer, 'customer');
+    const metadataAfter = mergeMetadata(intent.metadata, params.metadata);
+    if (params.payment_method !== undefined) {
+      intent.payment_method = resolveMethod(world, params.payment_method, 'payment_method').id;
+      if (intent.status === 'requires_payment_method') intent.status = 'requires_confirmation';
+    }
+    if (params.customer !== undefined) intent.customer = params.customer;
+    if (params.description !== undefined) intent.description = params.description;
+    intent.metadata = metadataAfter;
+    return intent;
+  }),
   route(
     'POST',
     '/setup_intents/:id/confirm',
-    { payment_method: optional(text), return_url: optional(text), mandate_data: optional(group({})) },
-    (world, params, id) => confirm(world, world.need('setup_intent', id), params.payment_method),
+    {
+      ...withoutEffect,
+      mandate_data: optional(ignored),
+      payment_method: optional(text),
+      payment_method_types: optional(ignored),
+      return_url: optional(text),
+      use_stripe_sdk: optional(flag),
+    },
+    (world, params, id) => confirm(world, world.need('setup_intent', id), params.payment_method, params.return_url),
   ),
   route('POST', '/setup_intents/:id/cancel', { cancellation_reason: optional(text) }, (world, params, id) => {
     const intent = world.need('setup_intent', id);
