@@ -34,8 +34,12 @@ function header(request: ApiRequest, name: string): string | undefined {
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** Any test key is taken; a live key is refused, so that nobody thinks that money moved. */
+/**
+ * Any test key is taken; a live key is refused, so that nobody thinks that money moved. Browsers say `Origin` with
+ * whatever a page has them send: no page of another site may act here with a key that it made up.
+ */
 function authorize(request: ApiRequest): void {
+  if (header(request, 'origin') !== undefined) throw unauthorized('The API is not for web pages.');
   const given = header(request, 'authorization') ?? '';
   const basic = /^Basic (.+)$/i.exec(given)?.[1];
   const key =

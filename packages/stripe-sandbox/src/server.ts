@@ -3,6 +3,7 @@ import { answerApi } from './api.ts';
 import type { Control } from './control.ts';
 import { answerControl } from './control-api.ts';
 import { StripeError, unknownUrl } from './errors.ts';
+import { callsByOwnName } from './own-name.ts';
 import { handlePage } from './pages/index.ts';
 import { catchUp } from './time.ts';
 import type { World } from './world.ts';
@@ -62,6 +63,13 @@ async function respond(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (!callsByOwnName(request, world.baseUrl)) {
+    throw new StripeError(
+      403,
+      'invalid_request_error',
+      'The sandbox does not answer to this name. Open it as http://127.0.0.1 with its port.',
+    );
+  }
   const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
   const path = request.url ?? '/';
   const asked = { method, path, headers: request.headers, body: await readBody(request) };
