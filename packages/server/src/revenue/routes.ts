@@ -5,7 +5,10 @@ import type { App } from '../platform/http/app.ts';
 import { Closed, Money, named, Timestamp, WithProject } from '../platform/http/schemas.ts';
 import { requestedProject } from '../projects/requested-project.ts';
 import { measure } from './measure.ts';
+import { shared } from './shared.ts';
 import { type Figures, Tally } from './tally.ts';
+
+const EVERY_PROJECT = '*';
 
 const COUNTS = {
   active_subscriptions: Type.Integer({ description: 'Subscriptions whose status at Stripe is `active`.' }),
@@ -36,6 +39,11 @@ const InstallationMetrics = named(
 
 /** What the projects earn, over HTTP. */
 export function registerRevenueRoutes(app: App, { db, clock }: { db: Database; clock: Clock }): void {
+  const figures = shared(async (scope: string) => {
+    const now = clock.now();
+    return { now, tallies: await measure(db, now, scope === EVERY_PROJECT ? null : scope) };
+  });
+
   app.get(
     '/api/v1/metrics/summary',
     {
@@ -50,8 +58,7 @@ export function registerRevenueRoutes(app: App, { db, clock }: { db: Database; c
     },
     async (request) => {
       const projectId = await requestedProject(request, db);
-      const now = clock.now();
-      const tallies = await measure(db, now, projectId);
+      const { now, tallies } = await figures(projectId);
       return { object: 'metrics_summary' as const, as_of: iso(now), ...view(tallies.get(projectId) ?? new Tally()) };
     },
   );
@@ -68,8 +75,7 @@ export function registerRevenueRoutes(app: App, { db, clock }: { db: Database; c
       },
     },
     async () => {
-      const now = clock.now();
-      const tallies = await measure(db, now, null);
+      const { now, tallies } = await figures(EVERY_PROJECT);
       const projects = await db.selectFrom('tollgate.projects').select(['id', 'slug', 'name']).orderBy('id').execute();
       const total = new Tally();
       for (const tally of tallies.values()) total.include(tally);
