@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EVENT_TYPES } from '../../src/inbox/event-types.ts';
 import { problemCodes } from '../../src/platform/http/problems.ts';
 import {
   anchors,
+  blocks,
   calledPaths,
   type Document,
   documents,
@@ -124,6 +126,15 @@ describe('docs/operations.md', () => {
     const metrics = [...named('docs/operations.md').text.matchAll(/`(tollgate_[a-z_]+)[`{]/g)].map(([, name]) => name);
     expect(metrics.length).toBeGreaterThan(5);
     expect(metrics.filter((name) => !text.includes(`# TYPE ${name} `))).toEqual([]);
+  });
+});
+
+describe('docs/webhooks.md', () => {
+  test('lists the types of events that are acted upon', () => {
+    const listed = blocks(named('docs/webhooks.md'), '').flatMap(
+      (block) => block.match(/^[a-z_]+(\.[a-z_]+)+$/gm) ?? [],
+    );
+    expect(listed.sort()).toEqual(Object.keys(EVENT_TYPES).sort());
   });
 });
 
