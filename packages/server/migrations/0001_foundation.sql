@@ -189,6 +189,7 @@ create table payments (
   primary key (connection_id, id)
 );
 create index payments_charge on payments (charge_id) where charge_id is not null;
+create index payments_checkout_session on payments (checkout_session_id) where checkout_session_id is not null;
 
 -- Snapshots -------------------------------------------------------------------------------
 

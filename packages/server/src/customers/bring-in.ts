@@ -8,6 +8,8 @@ import type { CustomerRow } from './find.ts';
 export interface StripeObject {
   type: 'subscription' | 'checkout_session';
   id: string;
+  /** What is subscribed to; of a session it is not asked. */
+  productIds: readonly string[];
 }
 
 /**
@@ -17,11 +19,14 @@ export interface StripeObject {
 export async function objectsOf({ client }: StripeConnection, customer: string): Promise<StripeObject[]> {
   return await askStripe(async () => {
     const objects: StripeObject[] = [];
-    for await (const { id } of client.subscriptions.list({ customer, status: 'all', limit: 100 })) {
-      objects.push({ type: 'subscription', id });
+    for await (const { id, items } of client.subscriptions.list({ customer, status: 'all', limit: 100 })) {
+      const productIds = items.data.map(({ price: { product } }) =>
+        typeof product === 'string' ? product : product.id,
+      );
+      objects.push({ type: 'subscription', id, productIds });
     }
     for await (const { id, mode } of client.checkout.sessions.list({ customer, status: 'complete', limit: 100 })) {
-      if (mode === 'payment') objects.push({ type: 'checkout_session', id });
+      if (mode === 'payment') objects.push({ type: 'checkout_session', id, productIds: [] });
     }
     return objects;
   });
@@ -36,7 +41,8 @@ export async function bringIn(tx: Tx, customer: CustomerRow, has: readonly Strip
   const { connection_id: connectionId, stripe_customer_id: objectId } = customer;
   if (objectId === null) return;
   const cause = { type: 'customer', id: customer.id };
-  for (const ref of [{ type: 'customer', id: objectId }, ...has]) {
+  for (const { type, id } of [{ type: 'customer', id: objectId }, ...has]) {
+    const ref = { type, id };
     await enqueue(tx, 'sync_object', { connectionId, ref, cause }, { jobKey: `sync:${connectionId}:${ref.id}` });
   }
   await enqueue(tx, 'wake_parked', { connectionId, objectId }, { jobKey: `wake:${connectionId}:${objectId}` });

@@ -4,6 +4,7 @@ import { notFound, TollgateError } from '../platform/errors.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { askStripe, isMissing } from '../stripe/refusal.ts';
 import { readStamps } from '../stripe/stamps.ts';
+import type { StripeObject } from './bring-in.ts';
 import type { CustomerRow } from './find.ts';
 
 export interface Link {
@@ -63,6 +64,37 @@ export async function refuseTaken(tx: Tx, customer: CustomerRow, stripeCustomerI
     .where('id', '<>', customer.id)
     .executeTakeFirst();
   if (holder !== undefined) throw holder.project_id === customer.project_id ? taken() : noSuchStripeCustomer();
+}
+
+/**
+ * Who pays another project through a link of Stripe's carries nobody's stamp: what was bought says whose customer it is.
+ * With the link would go that project's invoices, and its billing portal.
+ * @param has - everything that the Stripe customer has
+ * @throws TollgateError `not_found`
+ */
+export async function refuseServedElsewhere(
+  tx: Tx,
+  { project_id, connection_id }: CustomerRow,
+  has: readonly StripeObject[],
+): Promise<void> {
+  if (has.length === 0) return;
+  const ids = has.map(({ id }) => id);
+  const facts = tx
+    .selectFrom('tollgate.facts')
+    .select('project_id')
+    .where('kind', 'in', ['subscription', 'purchase'])
+    .where('object_id', 'in', ids);
+  const payments = tx.selectFrom('tollgate.payments').select('project_id').where('checkout_session_id', 'in', ids);
+  const productIds = ['', ...has.flatMap((object) => object.productIds)];
+  const products = tx.selectFrom('tollgate.products').select('project_id').where('id', 'in', productIds);
+  const elsewhere = await tx
+    .selectFrom(facts.union(payments).union(products).as('served'))
+    .innerJoin('tollgate.projects as project', 'project.id', 'served.project_id')
+    .where('project.connection_id', '=', connection_id)
+    .where('project.id', '<>', project_id)
+    .select('project.id')
+    .executeTakeFirst();
+  if (elsewhere !== undefined) throw noSuchStripeCustomer();
 }
 
 /**

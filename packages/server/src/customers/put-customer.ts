@@ -9,7 +9,7 @@ import { stamps } from '../stripe/stamps.ts';
 import { bringIn, objectsOf, type StripeObject } from './bring-in.ts';
 import { ensureCustomer } from './ensure-customer.ts';
 import { type CustomerRow, findCustomer } from './find.ts';
-import { linked, refuseTaken, refuseUnlinkable, refuseWhileLinked } from './linkable.ts';
+import { linked, refuseServedElsewhere, refuseTaken, refuseUnlinkable, refuseWhileLinked } from './linkable.ts';
 import { lockCustomer } from './lock.ts';
 
 export interface CustomerDeps {
@@ -129,11 +129,12 @@ async function save(
   });
 }
 
-async function linkChange(tx: Tx, customer: CustomerRow, { stripeCustomerId, replaces }: LinkToSave) {
+async function linkChange(tx: Tx, customer: CustomerRow, { stripeCustomerId, replaces, has }: LinkToSave) {
   const present = customer.stripe_customer_id;
   if (present === stripeCustomerId) return {};
   if (present !== null && present !== replaces) throw linked(present);
   await refuseTaken(tx, customer, stripeCustomerId);
+  await refuseServedElsewhere(tx, customer, has);
   return {
     stripe_customer_id: stripeCustomerId,
     ...(present === null ? {} : { stripe_generation: customer.stripe_generation + 1 }),
