@@ -190,7 +190,7 @@ export interface Customer {
   default_source: null;
   delinquent: boolean;
   description: string | null;
-  discount: null;
+  discount: Discount | null;
   email: string | null;
   invoice_prefix: string;
   invoice_settings: {
@@ -419,7 +419,7 @@ export interface Invoice {
   auto_advance: boolean;
   automatic_tax: { disabled_reason: null; enabled: false; liability: null; provider: null; status: null };
   automatically_finalizes_at: number | null;
-  billing_reason: 'manual' | 'subscription_create' | 'subscription_cycle' | 'subscription_update';
+  billing_reason: 'manual' | 'subscription_create' | 'subscription_cycle' | 'subscription_update' | 'upcoming';
   collection_method: 'charge_automatically' | 'send_invoice';
   created: number;
   currency: string;

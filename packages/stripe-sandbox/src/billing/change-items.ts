@@ -20,6 +20,8 @@ export interface ItemChangeOptions {
   prorates: boolean;
   /** From when on the change counts, in Unix seconds. */
   at: number;
+  /** What a change gives back and charges; left out: it becomes invoice items. */
+  charge?: typeof prorate;
 }
 
 function stateOf(item: SubscriptionItem): ItemState {
@@ -85,8 +87,9 @@ function addItem(world: World, subscription: Subscription, change: ItemChange, o
   );
   subscription.items.data.push(item);
   if (!options.prorates || subscription.status === 'trialing') return;
+  const charge = options.charge ?? prorate;
   const full = { start: addPeriods(period.end, price.recurring, -1), end: period.end };
-  prorate(world, subscription, item, full, { before: null, after: stateOf(item) }, options.at);
+  charge(world, subscription, item, full, { before: null, after: stateOf(item) }, options.at);
 }
 
 /**
@@ -101,6 +104,7 @@ export function changeItems(
   options: ItemChangeOptions,
 ): boolean {
   let anew = false;
+  const charge = options.charge ?? prorate;
   const charges = options.prorates && subscription.status !== 'trialing';
   for (const change of changes) {
     const item = subscription.items.data.find(({ id }) => id === change.id);
@@ -112,7 +116,7 @@ export function changeItems(
     const period = { start: item.current_period_start, end: item.current_period_end };
     if (change.deleted === true) {
       subscription.items.data = subscription.items.data.filter((candidate) => candidate !== item);
-      if (charges) prorate(world, subscription, item, period, { before, after: null }, options.at);
+      if (charges) charge(world, subscription, item, period, { before, after: null }, options.at);
       continue;
     }
     item.metadata = mergeMetadata(item.metadata, change.metadata);
@@ -128,7 +132,7 @@ export function changeItems(
     const newCycle = changesInterval(before.price, after.price);
     anew ||= newCycle;
     // In a new cycle the whole new period is invoiced, so that only the old one's rest is given back here.
-    if (charges) prorate(world, subscription, item, period, { before, after: newCycle ? null : after }, options.at);
+    if (charges) charge(world, subscription, item, period, { before, after: newCycle ? null : after }, options.at);
   }
   return anew;
 }

@@ -133,3 +133,8 @@ export function activeDiscounts(world: World, ids: readonly string[]): Discount[
     return [discount];
   });
 }
+
+/** The discount on a customer, which counts for invoices that have none of their own. */
+export function customerDiscounts(world: World, { discount }: Customer): Discount[] {
+  return discount === null ? [] : activeDiscounts(world, [discount.id]);
+}

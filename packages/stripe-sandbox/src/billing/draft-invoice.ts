@@ -1,7 +1,7 @@
 import { emit } from '../events.ts';
 import type { Customer, Discount, Invoice, InvoiceLine, Metadata, Price, Subscription } from '../model.ts';
 import type { World } from '../world.ts';
-import { applyDiscounts } from './discounts.ts';
+import { applyDiscounts, customerDiscounts } from './discounts.ts';
 
 /** One line of an invoice to be. */
 export interface LineDraft {
@@ -28,9 +28,12 @@ export interface InvoiceDraft {
   autoAdvance?: boolean;
   /** When a draft is finalized by itself; null: somebody does it now, or nobody. */
   finalizesAt?: number | null;
+  /** What else is different from an invoice as a subscription makes it. */
+  fields?: Partial<Invoice>;
 }
 
-function makeLine(
+/** A line as it stands on an invoice. */
+export function makeLine(
   world: World,
   invoice: string,
   subscription: string | null,
@@ -84,17 +87,45 @@ function makeLine(
   };
 }
 
+/** Sets a draft's amounts to what its lines and discounts come to. */
+export function recount(world: World, invoice: Invoice): void {
+  const lines = invoice.lines.data;
+  for (const line of lines) line.discount_amounts = [];
+  const discounts = invoice.discounts.flatMap((id) => world.store.get('discount', id) ?? []);
+  const subtotal = lines.reduce((sum, line) => sum + line.amount, 0);
+  const discountAmounts = applyDiscounts(world, lines, discounts);
+  const total = subtotal - discountAmounts.reduce((sum, { amount }) => sum + amount, 0);
+  Object.assign(invoice, {
+    amount_due: Math.max(0, total),
+    amount_remaining: Math.max(0, total),
+    subtotal,
+    subtotal_excluding_tax: subtotal,
+    total,
+    total_discount_amounts: discountAmounts,
+    total_excluding_tax: total,
+  });
+}
+
 /** Makes a draft invoice. */
 export function draftInvoice(world: World, draft: InvoiceDraft): Invoice {
+  const invoice = world.store.insert('invoice', buildInvoice(world, draft));
+  if (draft.subscription !== null) draft.subscription.latest_invoice = invoice.id;
+  if (invoice.automatically_finalizes_at !== null) remindOf(world, invoice, invoice.automatically_finalizes_at);
+  emit(world, 'invoice.created', invoice);
+  return invoice;
+}
+
+/** An invoice as it would be, without making it. */
+export function buildInvoice(world: World, draft: InvoiceDraft): Invoice {
   const { customer, subscription } = draft;
   const id = world.ids.make('in_');
   const now = world.clock.now();
   const lines = draft.lines.map((line) => makeLine(world, id, subscription?.id ?? null, line, draft.currency));
   const subtotal = lines.reduce((sum, line) => sum + line.amount, 0);
-  const discounts = draft.discounts ?? [];
+  const discounts = draft.discounts?.length ? draft.discounts : customerDiscounts(world, customer);
   const discountAmounts = applyDiscounts(world, lines, discounts);
   const total = subtotal - discountAmounts.reduce((sum, { amount }) => sum + amount, 0);
-  const invoice = world.store.insert('invoice', {
+  return {
     id,
     object: 'invoice',
     account_country: 'US',
@@ -176,11 +207,8 @@ export function draftInvoice(world: World, draft: InvoiceDraft): Invoice {
     total_pretax_credit_amounts: [],
     total_taxes: [],
     webhooks_delivered_at: now,
-  });
-  if (subscription !== null) subscription.latest_invoice = invoice.id;
-  if (invoice.automatically_finalizes_at !== null) remindOf(world, invoice, invoice.automatically_finalizes_at);
-  emit(world, 'invoice.created', invoice);
-  return invoice;
+    ...draft.fields,
+  };
 }
 
 /** Plans the next look at an invoice. */

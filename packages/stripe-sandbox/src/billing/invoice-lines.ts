@@ -40,11 +40,12 @@ export function periodLines(
   });
 }
 
-/** The invoice items of a subscription that are waiting for its next invoice. */
+/** The invoice items that are waiting for a subscription's next invoice: its own, and those of no subscription. */
 export function pendingItems(world: World, subscription: Subscription): InvoiceItem[] {
-  return world.store
-    .all('invoiceitem', { key: 'customer', value: subscription.customer })
-    .filter((item) => item.invoice === null && item.parent?.subscription_details.subscription === subscription.id);
+  return world.store.all('invoiceitem', { key: 'customer', value: subscription.customer }).filter((item) => {
+    const own = item.parent?.subscription_details.subscription ?? subscription.id;
+    return item.invoice === null && own === subscription.id && item.currency === subscription.currency;
+  });
 }
 
 /** What waiting invoice items become on an invoice. */

@@ -4,6 +4,13 @@ import type { World } from '../world.ts';
 import { remindOf } from './draft-invoice.ts';
 import { attempt, cancelIntent, openIntent, type PaymentOutcome } from './payments.ts';
 
+/** What an invoice's payment is described as. */
+const PAYMENT_WORDS: Partial<Record<Invoice['billing_reason'], string>> = {
+  subscription_create: 'Subscription creation',
+  subscription_cycle: 'Subscription update',
+  subscription_update: 'Subscription update',
+};
+
 /** The payments that were made or are open for an invoice, oldest first. */
 export function paymentsOf(world: World, invoice: Invoice): readonly InvoicePayment[] {
   return world.store.all('invoice_payment', { key: 'invoice', value: invoice.id });
@@ -57,7 +64,7 @@ export function finalizeInvoice(world: World, invoice: Invoice, made?: PaymentIn
   invoice.invoice_pdf = `${world.baseUrl}/i/${invoice.id}`;
   if (invoice.collection_method === 'send_invoice') {
     const subscription = subscriptionOf(world, invoice);
-    invoice.due_date = now + (subscription?.days_until_due ?? 30) * 86_400;
+    invoice.due_date ??= now + (subscription?.days_until_due ?? 30) * 86_400;
   }
   if (invoice.amount_due === 0) {
     emit(world, 'invoice.finalized', invoice);
@@ -70,7 +77,7 @@ export function finalizeInvoice(world: World, invoice: Invoice, made?: PaymentIn
       amount: invoice.amount_due,
       currency: invoice.currency,
       customer: invoice.customer,
-      description: invoice.billing_reason === 'subscription_create' ? 'Subscription creation' : 'Subscription update',
+      description: PAYMENT_WORDS[invoice.billing_reason] ?? 'Payment for Invoice',
       setupFutureUsage: 'off_session',
     });
   world.store.insert('invoice_payment', {

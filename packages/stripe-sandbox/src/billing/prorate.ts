@@ -3,12 +3,21 @@ import type { InvoiceItem, Price, Subscription, SubscriptionItem } from '../mode
 import type { World } from '../world.ts';
 import { amountFor } from './amounts.ts';
 
-function addItem(
-  world: World,
-  subscription: Subscription,
-  item: SubscriptionItem,
-  part: { price: Price; quantity: number; amount: number; description: string; start: number; end: number },
-): InvoiceItem {
+/** What an item was, or becomes. */
+export interface ItemState {
+  price: Price;
+  quantity: number;
+}
+
+/** A part of a period that is given back (an amount below zero) or charged. */
+export interface Proration extends ItemState {
+  amount: number;
+  description: string;
+  start: number;
+  end: number;
+}
+
+function addItem(world: World, subscription: Subscription, item: SubscriptionItem, part: Proration): InvoiceItem {
   const { price, quantity, amount } = part;
   const invoiceItem = world.store.insert('invoiceitem', {
     id: world.ids.make('ii_'),
@@ -46,10 +55,28 @@ function addItem(
   return invoiceItem;
 }
 
-/** What an item was, or becomes. */
-export interface ItemState {
-  price: Price;
-  quantity: number;
+/** What is left of the old state of an item's period, and the rest of it in the new state. */
+export function prorationsOf(
+  world: World,
+  period: { start: number; end: number },
+  { before, after }: { before: ItemState | null; after: ItemState | null },
+  at: number,
+): Proration[] {
+  const share = Math.max(0, Math.min(1, (period.end - at) / (period.end - period.start)));
+  const nameOf = ({ product }: Price) => world.store.get('product', product)?.name ?? product;
+  const day = new Date(at * 1000).toISOString().slice(0, 10);
+  const part = (state: ItemState, sign: 1 | -1, words: string): Proration => ({
+    ...state,
+    amount: sign * Math.round(amountFor(state.price, state.quantity) * share),
+    description: `${words} on ${nameOf(state.price)} after ${day}`,
+    start: at,
+    end: period.end,
+  });
+  const parts = [
+    ...(before === null ? [] : [part(before, -1, 'Unused time')]),
+    ...(after === null ? [] : [part(after, 1, 'Remaining time')]),
+  ];
+  return parts.filter(({ amount }) => amount !== 0);
 }
 
 /** Gives back what is left of the old state of an item's period, and charges the rest of it in the new state. */
@@ -61,19 +88,5 @@ export function prorate(
   states: { before: ItemState | null; after: ItemState | null },
   at: number,
 ): void {
-  const share = Math.max(0, Math.min(1, (period.end - at) / (period.end - period.start)));
-  const nameOf = ({ product }: Price) => world.store.get('product', product)?.name ?? product;
-  const day = new Date(at * 1000).toISOString().slice(0, 10);
-  const { before, after } = states;
-  if (before !== null) {
-    const amount = -Math.round(amountFor(before.price, before.quantity) * share);
-    const description = `Unused time on ${nameOf(before.price)} after ${day}`;
-    if (amount !== 0)
-      addItem(world, subscription, item, { ...before, amount, description, start: at, end: period.end });
-  }
-  if (after !== null) {
-    const amount = Math.round(amountFor(after.price, after.quantity) * share);
-    const description = `Remaining time on ${nameOf(after.price)} after ${day}`;
-    if (amount !== 0) addItem(world, subscription, item, { ...after, amount, description, start: at, end: period.end });
-  }
+  for (const part of prorationsOf(world, period, states, at)) addItem(world, subscription, item, part);
 }

@@ -5,6 +5,8 @@ import { discountRoutes } from './coupons.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
 import { eventRoutes } from './events.ts';
+import { invoiceDraftRoutes } from './invoice-drafts.ts';
+import { invoiceItemRoutes } from './invoiceitems.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
@@ -27,6 +29,8 @@ export const apiRoutes = [
   ...discountRoutes,
   ...disputeRoutes,
   ...eventRoutes,
+  ...invoiceDraftRoutes,
+  ...invoiceItemRoutes,
   ...invoiceRoutes,
   ...paymentIntentRoutes,
   ...paymentMethodRoutes,
