@@ -1,5 +1,6 @@
 import type { Stripe } from '../stripe/types.ts';
 import type { Look } from './kind.ts';
+import { unreadable } from './unreadable.ts';
 
 const PAGE = 100;
 /** 20,000 events: enough for 30 days of most accounts, and some 10 s of calls. */
@@ -21,7 +22,11 @@ export class UndeliveredEvents {
   search(look: Look): Promise<UndeliveredSearch> {
     const known = this.#searches.get(look.connection.id);
     if (known !== undefined) return known;
-    const started = search(look);
+    const started = search(look).catch((error: unknown) => {
+      // A restricted key may not read events: then nothing can be said about causes, and the rest goes on.
+      unreadable(error);
+      return { about: () => false, complete: false };
+    });
     this.#searches.set(look.connection.id, started);
     // One that failed is tried again by whoever asks next.
     started.catch(() => this.#searches.delete(look.connection.id));

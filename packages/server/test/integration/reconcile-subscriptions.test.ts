@@ -169,6 +169,15 @@ describe('a reconciliation after lost webhooks', () => {
     expect((await reconcile(tollgate)).drifts).toEqual([]);
   });
 
+  test('repairs without knowing the cause when the key may not read events', async () => {
+    const id = await subscriptionOf(await buy('kim', 'monthly'));
+    tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/events', times: 50, outcome: 403 });
+    const run = await reconcile(tollgate);
+    tollgate.sandbox.control.clearFaults();
+    expect(run.status).toBe('completed');
+    expect(about(run, id)).toMatchObject([{ cause: 'unknown', action: 'repaired' }]);
+  });
+
   test('takes no list at its word that is older than what is stored', async () => {
     const id = await subscriptionOf(await buy('jon', 'monthly'));
     const expand = SUBSCRIPTION_EXPANSIONS.map((at) => `data.${at}`);
