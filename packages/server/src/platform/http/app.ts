@@ -89,6 +89,8 @@ export interface AppOptions {
 }
 
 const MEBIBYTE = 1024 * 1024;
+/** How often connections without a request are closed, once the service takes no more. */
+const SWEEP_MS = 100;
 const MAX_HEADER_BYTES = 16 * 1024;
 
 /**
@@ -133,6 +135,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   await limitRates(app, options);
   app.addHook('onRoute', prepareRoute(options, endpoints));
   observe(app, options);
+  letGoOfConnections(app);
   await registerOpenApi(app as unknown as FastifyInstance, options.version ?? '0.0.0');
   return app;
 }
@@ -262,6 +265,20 @@ function observe(app: App, { log, onAnswered }: AppOptions): void {
   });
 }
 
+/**
+ * Connections that had a request under way when the service was told to stop are kept alive by it; nobody closes them
+ * once they are idle, and a stop would wait for their owners to hang up.
+ */
+function letGoOfConnections(app: App): void {
+  app.addHook('preClose', (done) => {
+    const sweep = setInterval(() => app.server.closeIdleConnections(), SWEEP_MS);
+    app.server.once('close', () => clearInterval(sweep));
+    // A service that never listened is never closed either.
+    sweep.unref();
+    done();
+  });
+}
+
 /** 404, or 405 where the path exists with another method. */
 function answerUnmatched(app: App, endpoints: readonly Endpoint[]): void {
   let patterns: { method: string; pattern: RegExp }[] = [];
@@ -293,9 +310,14 @@ function patternOf(url: string): RegExp {
   return new RegExp(`^${parts.join('')}$`);
 }
 
-/** What is no HTTP at all, or has too many headers, is answered on the socket. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+/**
+ * What is no HTTP at all, or has too many headers, is answered on the socket. Where an answer is under way, or the bytes
+ * may be the rest of a request that has its answer, there is none: a proxy would take it for that of the next request.
+ */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: object | null }): void {
+  const isHead = socket.bytesWritten === 0 || error.code === 'HPE_HEADER_OVERFLOW';
+  const isAnswered = !isHead || (socket._httpMessage ?? null) !== null;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy();
     return;
   }
