@@ -32,7 +32,8 @@ export function guard(access: Access, authenticate: Authenticate, failures: Fail
       done(unauthorized('The Authorization header is not of the form "Bearer <key>".'));
       return;
     }
-    if (!UNGUESSABLE.test(bearer) && failures.exceeded(request.ip)) {
+    const isGuess = !UNGUESSABLE.test(bearer);
+    if (isGuess && failures.exceeded(request.ip)) {
       done(failures.refusal(request.ip));
       return;
     }
@@ -44,8 +45,13 @@ export function guard(access: Access, authenticate: Authenticate, failures: Fail
       return;
     }
     if (found instanceof Promise) {
+      // Counted before it is looked up: a thousand guesses at once would all be made before the first has failed.
+      if (isGuess) failures.count(request.ip);
       found.then(
-        (principal) => done(admit(request, principal, access, failures)),
+        (principal) => {
+          if (isGuess) failures.forgive(request.ip);
+          done(admit(request, principal, access, failures));
+        },
         (error: unknown) => done(asError(error)),
       );
     } else {

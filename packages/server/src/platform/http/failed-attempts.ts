@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { TollgateError } from '../errors.ts';
@@ -5,6 +6,8 @@ import { TollgateError } from '../errors.ts';
 /** Limits how often an address may fail to authenticate. A request with a good key is never refused for it. */
 export interface FailedAttempts {
   count(address: string): void;
+  /** Takes back one that was counted before it was known to be good. */
+  forgive(address: string): void;
   exceeded(address: string): boolean;
   refusal(address: string): TollgateError;
 }
@@ -16,14 +19,18 @@ export interface FailedAttempts {
 export function createFailedAttempts(clock: Clock, limits: { max: number; windowMs: number }): FailedAttempts {
   const windows = new LRUCache<string, { failures: number; endsAt: number }>({ max: 10_000 });
   const current = (address: string) => {
-    const window = windows.get(address);
+    const window = windows.get(networkOf(address));
     return window === undefined || window.endsAt <= clock.now() ? undefined : window;
   };
   return {
     count(address) {
       const window = current(address);
-      if (window === undefined) windows.set(address, { failures: 1, endsAt: clock.now() + limits.windowMs });
+      if (window === undefined) windows.set(networkOf(address), { failures: 1, endsAt: clock.now() + limits.windowMs });
       else window.failures += 1;
+    },
+    forgive(address) {
+      const window = current(address);
+      if (window !== undefined && window.failures > 0) window.failures -= 1;
     },
     exceeded: (address) => (current(address)?.failures ?? 0) >= limits.max,
     refusal(address) {
@@ -36,4 +43,14 @@ export function createFailedAttempts(clock: Clock, limits: { max: number; window
       );
     },
   };
+}
+
+/** Whoever has one address of IPv6 has the 2⁶⁴ beside it. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.includes('.')) return address;
+  const [head = '', tail] = address.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
+  return [...before, ...Array<string>(zeros).fill('0'), ...after].slice(0, 4).join(':');
 }
