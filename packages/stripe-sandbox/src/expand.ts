@@ -19,6 +19,7 @@ const MAX_LEVELS = 4;
 export const KIND_OF_PREFIX: Record<string, Kind> = {
   bpc: 'billing_portal.configuration',
   bps: 'billing_portal.session',
+  card: 'card',
   ch: 'charge',
   clock: 'test_helpers.test_clock',
   cs: 'checkout.session',

@@ -29,6 +29,10 @@ function hiddenPart(world: World, kind: unknown, id: string, field: string): unk
       const intent = payment && world.store.get('payment_intent', payment.payment.payment_intent);
       return intent === undefined ? null : { client_secret: intent.client_secret, type: 'payment_intent' };
     }
+    case 'coupon.applies_to': {
+      const products = world.store.get('coupon', id)?.$.products ?? [];
+      return products.length === 0 ? undefined : { products };
+    }
     case 'price.tiers':
       return world.store.get('price', id)?.$.tiers;
     case 'price.currency_options':

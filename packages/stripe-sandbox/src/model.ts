@@ -266,6 +266,34 @@ export interface PaymentMethod {
   };
 }
 
+/** A customer's card in the older form, a "source". */
+export interface Card {
+  id: string;
+  object: 'card';
+  address_city: null;
+  address_country: null;
+  address_line1: null;
+  address_line1_check: null;
+  address_line2: null;
+  address_state: null;
+  address_zip: null;
+  address_zip_check: null;
+  brand: string;
+  country: string | null;
+  customer: string;
+  cvc_check: string;
+  dynamic_last4: null;
+  exp_month: number;
+  exp_year: number;
+  fingerprint: string | null;
+  funding: string;
+  last4: string;
+  metadata: Metadata;
+  name: string | null;
+  regulated_status: 'regulated' | 'unregulated';
+  tokenization_method: null;
+}
+
 export interface SubscriptionItem {
   id: string;
   object: 'subscription_item';
@@ -854,6 +882,7 @@ export interface CheckoutSession {
       setupFutureUsage: 'off_session' | 'on_session' | null;
       statementDescriptor: string | null;
       transferGroup: string | null;
+      shipping: Shipping | null;
     };
     setup: { metadata: Metadata; description: string | null };
   };
@@ -965,6 +994,7 @@ export interface TestClock {
 export interface Kinds {
   'billing_portal.configuration': PortalConfiguration;
   'billing_portal.session': PortalSession;
+  card: Card;
   charge: Charge;
   'checkout.session': CheckoutSession;
   coupon: Coupon;

@@ -88,7 +88,7 @@ export class World {
 
   /** Any object by its id, deleted ones included. */
   find(id: string): object | undefined {
-    const kind = KIND_OF_PREFIX[id.slice(0, id.indexOf('_'))];
+    const kind = KIND_OF_PREFIX[id.slice(0, id.lastIndexOf('_'))];
     const found = kind === undefined ? undefined : this.store.get(kind, id);
     // Coupons and products may have ids of one's own choice.
     return found ?? this.store.get('coupon', id) ?? this.store.get('product', id) ?? this.store.get('deleted', id);

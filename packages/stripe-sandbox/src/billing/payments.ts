@@ -1,6 +1,6 @@
 import { emit } from '../events.ts';
 import { bare } from '../expand.ts';
-import type { Charge, Metadata, PaymentError, PaymentIntent, PaymentMethod } from '../model.ts';
+import type { Charge, Metadata, PaymentError, PaymentIntent, PaymentMethod, Shipping } from '../model.ts';
 import { openDispute } from '../resources/disputes.ts';
 import type { World } from '../world.ts';
 import { holdCharge, releaseHold } from './capture.ts';
@@ -20,6 +20,7 @@ export interface IntentDraft {
   setupFutureUsage?: 'off_session' | 'on_session' | null;
   statementDescriptor?: string | null;
   transferGroup?: string | null;
+  shipping?: Shipping | null;
 }
 
 /** Opens a payment that nobody has tried to pay yet. */
@@ -63,7 +64,7 @@ export function openIntent(world: World, draft: IntentDraft): PaymentIntent {
     receipt_email: draft.receiptEmail ?? null,
     review: null,
     setup_future_usage: draft.setupFutureUsage ?? null,
-    shipping: null,
+    shipping: draft.shipping ?? null,
     source: null,
     statement_descriptor: draft.statementDescriptor ?? null,
     statement_descriptor_suffix: null,

@@ -94,7 +94,7 @@ export function finishInvoice(world: World, invoice: Invoice): void {
 }
 
 /** Ends a trial without a payment method as the subscription says. @returns whether it goes on to a renewal */
-function endTrial(world: World, subscription: Subscription, customer: Customer): boolean {
+export function endTrial(world: World, subscription: Subscription, customer: Customer): boolean {
   const behavior = subscription.trial_settings.end_behavior.missing_payment_method;
   if (behavior === 'create_invoice' || methodFor(world, customer, subscription) !== null) return true;
   if (behavior === 'cancel') {

@@ -172,6 +172,8 @@ export function subscribe(
     subscription.$.trialNoticeFor = draft.trialEnd;
   }
   emit(world, 'customer.subscription.created', subscription);
+  // A trial shorter than the notice is announced at once.
+  if (subscription.$.trialNoticeFor !== null) emit(world, 'customer.subscription.trial_will_end', subscription);
   const short = draft.anchor !== null && draft.trialEnd === null;
   const period = { start: world.clock.now(), end: lastPeriodEnd(subscription) };
   const invoice = draftInvoice(world, {

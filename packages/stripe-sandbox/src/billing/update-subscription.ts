@@ -11,7 +11,7 @@ import type { CollectionOutcome } from './invoices.ts';
 import { lastPeriodEnd } from './items.ts';
 import { addPeriods } from './periods.ts';
 import { planNext } from './planning.ts';
-import { invoiceSubscription } from './renewal.ts';
+import { endTrial, invoiceSubscription } from './renewal.ts';
 import { collect, finalize, methodFor } from './settlement.ts';
 import { resolveCancelAt } from './subscribe.ts';
 
@@ -128,6 +128,18 @@ function applyFields(world: World, subscription: Subscription, wanted: Subscript
   }
 }
 
+/** Ends a trial without a payment method as the subscription says. @returns whether a paid period follows */
+function goesOn(world: World, subscription: Subscription, wanted: SubscriptionChange): boolean {
+  const customer = world.need('customer', subscription.customer);
+  const behavior = wanted.missingPaymentMethod ?? subscription.trial_settings.end_behavior.missing_payment_method;
+  if (behavior === 'create_invoice' || methodFor(world, customer, subscription) !== null) return true;
+  applyFields(world, subscription, wanted);
+  subscription.trial_end = world.clock.now();
+  endTrial(world, subscription, customer);
+  planNext(world, subscription);
+  return false;
+}
+
 /**
  * Changes a subscription, with its event, and invoices what that makes due at once.
  *
@@ -140,6 +152,8 @@ export function updateSubscription(
   wanted: SubscriptionChange,
 ): CollectionOutcome | null {
   check(world, subscription, wanted);
+  if (wanted.trialEnd === 'now' && subscription.status === 'trialing' && !goesOn(world, subscription, wanted))
+    return null;
   const behavior = wanted.prorationBehavior ?? 'create_prorations';
   const charged = new Set(pendingItems(world, subscription));
   let newPeriod = false;

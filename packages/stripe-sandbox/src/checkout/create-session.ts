@@ -3,6 +3,7 @@ import { redemptionOf } from '../billing/discounts.ts';
 import { invalidRequest } from '../errors.ts';
 import type { CheckoutSession, LineItem } from '../model.ts';
 import { mergeMetadata, type Params } from '../params.ts';
+import { shippingOf } from '../resources/addresses.ts';
 import { createPrice } from '../resources/prices.ts';
 import type { World } from '../world.ts';
 import { priceLines } from './session-amounts.ts';
@@ -204,7 +205,7 @@ export function createSession(world: World, given: Given): CheckoutSession {
     adaptive_pricing: { enabled: false },
     after_expiration: null,
     allow_promotion_codes: given.allow_promotion_codes ?? null,
-    allowed_payment_method_types: given.allowed_payment_method_types ?? null,
+    allowed_payment_method_types: given.allowed_payment_method_types ?? given.payment_method_types ?? null,
     amount_subtotal: given.mode === 'setup' ? null : subtotal,
     amount_total: given.mode === 'setup' ? null : total,
     automatic_tax: { enabled: false, liability: null, provider: null, status: null },
@@ -258,7 +259,7 @@ export function createSession(world: World, given: Given): CheckoutSession {
     payment_method_collection: given.mode === 'payment' ? 'if_required' : (given.payment_method_collection ?? 'always'),
     payment_method_configuration_details: null,
     payment_method_options: {},
-    payment_method_types: given.allowed_payment_method_types ?? ['card', 'sepa_debit'],
+    payment_method_types: given.allowed_payment_method_types ?? given.payment_method_types ?? ['card', 'sepa_debit'],
     payment_status: given.mode === 'setup' || total === 0 ? 'no_payment_required' : 'unpaid',
     permissions: null,
     phone_number_collection: { enabled: false },
@@ -294,6 +295,7 @@ export function createSession(world: World, given: Given): CheckoutSession {
         setupFutureUsage: payment?.setup_future_usage ?? null,
         statementDescriptor: payment?.statement_descriptor ?? null,
         transferGroup: payment?.transfer_group ?? null,
+        shipping: payment?.shipping === undefined ? null : shippingOf(payment.shipping),
       },
       setup: {
         metadata: mergeMetadata({}, given.setup_intent_data?.metadata),

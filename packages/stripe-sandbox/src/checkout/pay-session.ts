@@ -17,6 +17,8 @@ import { applyCode } from './promotion.ts';
 export interface CheckoutPayment {
   /** A test card's digits (blanks are taken out), or an IBAN for a debit that settles days later. */
   cardNumber: string;
+  /** A payment method that was made before, in place of a number. */
+  method?: PaymentMethod | undefined;
   /** Needed when the session names no customer; left out, one is made up. */
   email?: string | undefined;
   name?: string | undefined;
@@ -171,7 +173,7 @@ export function payCheckoutSession(world: World, session: CheckoutSession, payme
       return { ok: false, message: 'This code is not valid.', declineCode: 'invalid_promotion_code' };
     }
     if (!needsMethod(session)) return finish(world, session, payment, null);
-    const number = payment.cardNumber.replace(/[\s-]/g, '').toUpperCase();
+    const number = payment.method?.$.number ?? payment.cardNumber.replace(/[\s-]/g, '').toUpperCase();
     const debit = isIban(number);
     const accepted = debit ? session.payment_method_types.includes('sepa_debit') : isCardNumber(number);
     if (!accepted) {
@@ -180,7 +182,8 @@ export function payCheckoutSession(world: World, session: CheckoutSession, payme
     const payer = { email: emailOf(world, session, payment), name: payment.name };
     const probe = behaviourOf(number);
     if (probe.authenticates === true && payment.authenticated !== true) return refused('authentication_required');
-    const method = debit ? createBankDebit(world, number, payer) : createCard(world, number, payer);
+    const made = () => (debit ? createBankDebit(world, number, payer) : createCard(world, number, payer));
+    const method = payment.method ?? made();
     method.$.authenticated = !needsAuthentication(method) || payment.authenticated === true;
     return finish(world, session, payment, method);
   });

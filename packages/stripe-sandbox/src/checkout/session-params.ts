@@ -13,6 +13,7 @@ import {
   required,
   text,
 } from '../params.ts';
+import { shippingReader } from '../resources/addresses.ts';
 
 const setupFutureUsage = optional(oneOf('off_session', 'on_session'));
 
@@ -60,6 +61,7 @@ const paymentIntentData = group({
   metadata: optional(metadata),
   receipt_email: optional(text),
   setup_future_usage: setupFutureUsage,
+  shipping: optional(shippingReader),
   statement_descriptor: optional(text),
   statement_descriptor_suffix: optional(text),
   transfer_group: optional(text),
@@ -70,6 +72,8 @@ export const sessionFields = {
   adaptive_pricing: optional(ignored),
   allow_promotion_codes: optional(flag),
   allowed_payment_method_types: optional(list(text)),
+  /** Its older name, which clients without a version header still use. */
+  payment_method_types: optional(list(text)),
   automatic_tax: optional(ignored),
   billing_address_collection: optional(oneOf('auto', 'required')),
   branding_settings: optional(ignored),

@@ -1,4 +1,5 @@
 import { invalidRequest } from '../errors.ts';
+import { emit } from '../events.ts';
 import type { PortalSession } from '../model.ts';
 import { group, ignored, oneOf, optional, type Reader, required, text } from '../params.ts';
 import { route } from '../routes.ts';
@@ -74,7 +75,7 @@ export const billingPortalRoutes = [
         });
       }
       const secret = world.ids.random.token(40);
-      return world.store.insert('billing_portal.session', {
+      const session = world.store.insert('billing_portal.session', {
         id: world.ids.make('bps_'),
         object: 'billing_portal.session',
         after_expiration: null,
@@ -90,6 +91,8 @@ export const billingPortalRoutes = [
         url: `${world.baseUrl}/p/session/${secret}`,
         $: { secret },
       });
+      emit(world, 'billing_portal.session.created', session);
+      return session;
     },
   ),
   ...portalConfigurationRoutes,

@@ -116,7 +116,9 @@ const promotionCodeRoutes = [
       expires_at: optional(integer),
       max_redemptions: optional(integer),
       metadata: optional(metadata),
-      promotion: required(group({ type: required(oneOf('coupon')), coupon: required(text) })),
+      /** The older way to name the coupon, which clients without a version header still use. */
+      coupon: optional(text),
+      promotion: optional(group({ type: required(oneOf('coupon')), coupon: required(text) })),
       restrictions: optional(
         group({
           first_time_transaction: optional(flag),
@@ -126,7 +128,11 @@ const promotionCodeRoutes = [
       ),
     },
     (world, params) => {
-      const coupon = world.need('coupon', params.promotion.coupon, 'promotion[coupon]');
+      const named = params.promotion?.coupon ?? params.coupon;
+      if (named === undefined) {
+        throw invalidRequest('Missing required param: promotion.', { code: 'parameter_missing', param: 'promotion' });
+      }
+      const coupon = world.need('coupon', named, params.promotion === undefined ? 'coupon' : 'promotion[coupon]');
       if (params.customer !== undefined) world.need('customer', params.customer, 'customer');
       const code = params.code ?? world.ids.random.token(8).toUpperCase();
       const taken = world.store

@@ -84,7 +84,7 @@ function refuseUnlessPayable(world: World, customer: Customer, defaultMethod: st
   const method = id === null ? undefined : world.store.get('payment_method', id);
   if (method === undefined) throw refusal({ status: 'failed', error: null, declineCode: 'missing' });
   if (needsAuthentication(method)) throw refusal({ status: 'requires_action' });
-  const declineCode = declineOf(world, customer.id, method, true);
+  const declineCode = declineOf(world, customer.id, method, false);
   if (declineCode === null) return;
   const { code, message } = declineWords(declineCode);
   throw cardError(message, { code, decline_code: declineCode });
@@ -135,7 +135,8 @@ export function createSubscription(world: World, given: Params<typeof createFiel
     defaultPaymentMethod: methodId ?? null,
     redemptions,
     saveDefaultPaymentMethod: given.payment_settings?.save_default_payment_method ?? 'off',
-    onSession: given.off_session !== true,
+    // A stored method is charged: whoever bought is not asked for anything.
+    onSession: false,
     payLater: behavior === 'default_incomplete',
   });
   return subscription;

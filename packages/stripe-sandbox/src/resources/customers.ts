@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { cancelSubscription } from '../billing/cancellation.ts';
+import { redeem, redemptionOf } from '../billing/discounts.ts';
+import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Customer } from '../model.ts';
@@ -25,6 +27,7 @@ import { checkMethod, giveMethod, usableMethod } from './payment-methods.ts';
 const customerFields = {
   address: optional(clearable(addressReader)),
   balance: optional(integer),
+  coupon: optional(clearable(text)),
   description: optional(clearable(text)),
   email: optional(clearable(text)),
   invoice_prefix: optional(text),
@@ -72,6 +75,20 @@ function apply(world: World, customer: Customer, given: Given): void {
   }
 }
 
+/** Gives a customer a coupon for all their invoices, or takes it away. */
+function setCoupon(world: World, customer: Customer, coupon: string | null | undefined): void {
+  if (coupon === undefined) return;
+  const { discount: before } = customer;
+  if (coupon === null) {
+    customer.discount = null;
+    if (before !== null) emit(world, 'customer.discount.deleted', before);
+    return;
+  }
+  const redemption = redemptionOf(world, { coupon }, 'coupon');
+  customer.discount = redeem(world, redemption, { customer, subscription: null });
+  emit(world, `customer.discount.${before === null ? 'created' : 'updated'}`, customer.discount);
+}
+
 /** Stores a new customer and tells about it. */
 export function createCustomer(world: World, given: Partial<Given> & { test_clock?: string | undefined }): Customer {
   if (given.test_clock !== undefined) world.need('test_helpers.test_clock', given.test_clock, 'test_clock');
@@ -104,6 +121,7 @@ export function createCustomer(world: World, given: Partial<Given> & { test_cloc
   apply(world, customer, { ...EMPTY, ...given });
   world.store.insert('customer', customer);
   emit(world, 'customer.created', customer);
+  setCoupon(world, customer, given.coupon);
   return customer;
 }
 
@@ -128,6 +146,7 @@ export const customerRoutes = [
     (world, params) => {
       const id = params.payment_method;
       const method = id === undefined ? undefined : checkMethod(world, id, null, 'payment_method');
+      if (typeof params.coupon === 'string') redemptionOf(world, { coupon: params.coupon }, 'coupon');
       const customer = createCustomer(world, { ...params, invoice_settings: undefined });
       if (method !== undefined) giveMethod(world, method, customer);
       if (params.invoice_settings !== undefined) {
@@ -159,8 +178,17 @@ export const customerRoutes = [
     change(world, customer, 'customer.updated', () => {
       apply(world, customer, params);
       customer.metadata = metadataAfter;
+      setCoupon(world, customer, params.coupon);
     });
     return customer;
+  }),
+  route('DELETE', '/customers/:id/discount', {}, (world, _params, id) => {
+    const customer = world.need('customer', id);
+    const { discount } = customer;
+    if (discount === null) throw invalidRequest('No active discount for customer.', { code: 'resource_missing' });
+    change(world, customer, 'customer.updated', () => setCoupon(world, customer, null));
+    const { end: _end, ...rest } = discount;
+    return { ...rest, deleted: true };
   }),
   route('DELETE', '/customers/:id', {}, (world, _params, id) => deleteCustomer(world, world.need('customer', id))),
 ];

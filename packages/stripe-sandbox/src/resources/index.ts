@@ -10,11 +10,13 @@ import { invoiceItemRoutes } from './invoiceitems.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
+import { paymentPageRoutes } from './payment-pages.ts';
 import { priceRoutes } from './prices.ts';
 import { productRoutes } from './products.ts';
 import { refundRoutes } from './refunds.ts';
 import { searchRoutes } from './search.ts';
 import { setupIntentRoutes } from './setup-intents.ts';
+import { sourceRoutes } from './sources.ts';
 import { subscriptionItemRoutes } from './subscription-items.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { testClockRoutes } from './test-clocks.ts';
@@ -33,12 +35,14 @@ export const apiRoutes = [
   ...invoiceItemRoutes,
   ...invoiceRoutes,
   ...paymentIntentRoutes,
+  ...paymentPageRoutes,
   ...paymentMethodRoutes,
   ...priceRoutes,
   ...productRoutes,
   ...refundRoutes,
   ...searchRoutes,
   ...setupIntentRoutes,
+  ...sourceRoutes,
   ...subscriptionItemRoutes,
   ...subscriptionRoutes,
   ...testClockRoutes,

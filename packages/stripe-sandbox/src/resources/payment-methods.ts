@@ -31,7 +31,12 @@ export function resolveMethod(world: World, id: string, param: string): PaymentM
  * @throws StripeError when it is not theirs
  */
 export function usableMethod(world: World, id: string, customer: string, param: string): PaymentMethod {
-  const method = world.store.get('payment_method', id);
+  const number = TEST_PAYMENT_METHODS[id];
+  // A test id stands for the card that was attached with it.
+  const method =
+    number === undefined
+      ? world.store.get('payment_method', id)
+      : world.store.all('payment_method').findLast((one) => one.customer === customer && one.$.number === number);
   if (method === undefined) throw missing('PaymentMethod', id, param);
   if (method.customer !== customer) {
     throw invalidRequest(

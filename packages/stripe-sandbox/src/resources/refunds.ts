@@ -1,6 +1,6 @@
 import { cancelRefund, refundCharge } from '../billing/refunds.ts';
 import { invalidRequest } from '../errors.ts';
-import { change } from '../events.ts';
+import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Charge } from '../model.ts';
 import { flag, integer, mergeMetadata, metadata, oneOf, optional, range, text } from '../params.ts';
@@ -60,9 +60,10 @@ export const refundRoutes = [
   route('POST', '/refunds/:id', { metadata: optional(metadata) }, (world, params, id) => {
     const refund = world.need('refund', id);
     const metadataAfter = mergeMetadata(refund.metadata, params.metadata);
-    change(world, refund, 'refund.updated', () => {
+    const changed = change(world, refund, 'refund.updated', () => {
       refund.metadata = metadataAfter;
     });
+    if (changed) emit(world, 'charge.refund.updated', refund);
     return refund;
   }),
   route('POST', '/refunds/:id/cancel', {}, (world, _params, id) => cancelRefund(world, world.need('refund', id))),
