@@ -5,7 +5,7 @@ import { isLoopbackHost } from '../projects/origins.ts';
  * What another parser than a browser's may read differently: Stripe gets the text as it came, and must not send people
  * to another host than the one that was checked here.
  */
-const AMBIGUOUS = /[\\\s\p{Cc}\p{Zl}\p{Zp}]/u;
+const AMBIGUOUS = /[\\\s\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 const AUTHORITY = /^https?:\/\/([^/?#]+)/i;
 
 /**
@@ -30,6 +30,8 @@ export function redirectProblem(url: string, allowedOrigins: readonly string[]):
   }
   const { protocol, hostname, origin } = new URL(url);
   if (authority.includes('@')) return 'must not carry a user name or password';
+  // Browsers decode it, and nobody who means well writes it.
+  if (authority.includes('%')) return 'must not have a percent sign in its host';
   if (/[{}]/.test(authority)) return 'may hold {CHECKOUT_SESSION_ID} only behind the host';
   if (allowedOrigins.length > 0) {
     return allowedOrigins.includes(origin)

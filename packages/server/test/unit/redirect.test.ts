@@ -41,6 +41,10 @@ describe('a redirect without a list of origins', () => {
     ['https://user:secret@app.example.com/', 'must not carry a user name'],
     ['https://app.example.com@evil.example/', 'must not carry a user name'],
     ['https://@evil.example/', 'must not carry a user name'],
+    ['https://app.example.com%2eevil.example/', 'percent sign in its host'],
+    ['https://app\u00ad.example.com/', 'must be a whole URL'],
+    ['https://app.example.com\u200b.evil.example/', 'must be a whole URL'],
+    ['https://app.example.com/\u202egro.live', 'must be a whole URL'],
     ['https://{CHECKOUT_SESSION_ID}.evil.example/', 'only behind the host'],
   ])('must not lead to %j', (url, problem) => {
     expect(redirectProblem(url, ANY)).toContain(problem);
@@ -66,6 +70,13 @@ describe('a redirect with a list of origins', () => {
   ])('must not lead to %s', (url) => {
     expect(redirectProblem(url, OWN)).toContain('redirect_origins');
   });
+
+  it.each(['https://%61pp.example.com/', 'https://app.exa\u00admple.com/'])(
+    'must not lead to %j, which only some parsers take for one of them',
+    (url) => {
+      expect(redirectProblem(url, OWN)).not.toBeNull();
+    },
+  );
 });
 
 it('is refused with the name of its field', () => {
