@@ -45,6 +45,7 @@ export function emit(world: World, type: string, object: object, previous?: Json
   world.store.insert('event', event);
   if (world.store.count('event') > KEPT_EVENTS) world.store.forgetOldest('event');
   world.webhooks.send(event);
+  world.onEvent(type, object);
   return event;
 }
 

@@ -26,7 +26,9 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   cus: 'customer',
   di: 'discount',
   dp: 'dispute',
+  ent: 'entitlements.active_entitlement',
   evt: 'event',
+  feat: 'entitlements.feature',
   ii: 'invoiceitem',
   in: 'invoice',
   inpay: 'invoice_payment',
@@ -34,10 +36,12 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   pm: 'payment_method',
   price: 'price',
   prod: 'product',
+  prodft: 'product_feature',
   promo: 'promotion_code',
   re: 'refund',
   seti: 'setup_intent',
   sub: 'subscription',
+  txn: 'balance_transaction',
   we: 'webhook_endpoint',
 };
 

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { watchSubscriptions } from './billing/entitle.ts';
 import { Control } from './control.ts';
 import type { WebhookEndpoint } from './model.ts';
 import { API_VERSION } from './model.ts';
@@ -85,6 +86,7 @@ const LOOK_MS = 1000;
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const world = new World(options);
+  watchSubscriptions(world);
   const deliverTo = (webhooks: readonly FixedWebhook[]) => {
     world.fixedEndpoints = webhooks.map((webhook, index) => fixedEndpoint(world, webhook, index));
   };

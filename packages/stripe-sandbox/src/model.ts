@@ -990,8 +990,59 @@ export interface TestClock {
   status_details: Record<string, never>;
 }
 
+export interface BalanceTransaction {
+  id: string;
+  object: 'balance_transaction';
+  /** Below zero when money leaves. */
+  amount: number;
+  available_on: number;
+  balance_type: 'payments';
+  created: number;
+  currency: string;
+  description: string | null;
+  exchange_rate: null;
+  fee: number;
+  fee_details: { amount: number; application: null; currency: string; description: string; type: 'stripe_fee' }[];
+  net: number;
+  reporting_category: string;
+  source: string;
+  status: 'available' | 'pending';
+  type: 'charge' | 'refund';
+}
+
+export interface Feature {
+  id: string;
+  object: 'entitlements.feature';
+  active: boolean;
+  livemode: false;
+  lookup_key: string;
+  metadata: Metadata;
+  name: string;
+}
+
+export interface ProductFeature {
+  id: string;
+  object: 'product_feature';
+  entitlement_feature: Feature;
+  livemode: false;
+  $: { product: string };
+}
+
+export interface ActiveEntitlement {
+  id: string;
+  object: 'entitlements.active_entitlement';
+  feature: string;
+  livemode: false;
+  lookup_key: string;
+  $: { customer: string };
+}
+
 /** Every kind of object that is stored, by the name that Stripe gives it in `object`. */
 export interface Kinds {
+  balance_transaction: BalanceTransaction;
+  'entitlements.active_entitlement': ActiveEntitlement;
+  'entitlements.feature': Feature;
+  product_feature: ProductFeature;
   'billing_portal.configuration': PortalConfiguration;
   'billing_portal.session': PortalSession;
   card: Card;

@@ -66,6 +66,10 @@ function linkPrices(world: World): void {
     holder.price = world.store.get('price', holder.price.id) ?? holder.price;
   };
   for (const subscription of world.store.all('subscription')) subscription.items.data.forEach(stored);
+  for (const attached of world.store.all('product_feature')) {
+    const { entitlement_feature: copy } = attached;
+    attached.entitlement_feature = world.store.get('entitlements.feature', copy.id) ?? copy;
+  }
   for (const session of world.store.all('checkout.session')) session.$.lines.forEach(stored);
 }
 

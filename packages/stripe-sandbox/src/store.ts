@@ -7,6 +7,7 @@ type Keys = { [K in Kind]?: Record<string, (object: Kinds[K]) => Key> };
 const KEYS: Keys = {
   charge: { customer: (charge) => charge.customer, payment_intent: (charge) => charge.payment_intent },
   dispute: { charge: (dispute) => dispute.charge, payment_intent: (dispute) => dispute.payment_intent },
+  'entitlements.active_entitlement': { customer: (entitlement) => entitlement.$.customer },
   invoice: {
     customer: (invoice) => invoice.customer,
     subscription: (invoice) => invoice.parent?.subscription_details.subscription,
@@ -18,6 +19,7 @@ const KEYS: Keys = {
   invoiceitem: { customer: (item) => item.customer },
   payment_intent: { customer: (intent) => intent.customer },
   price: { product: (price) => price.product },
+  product_feature: { product: (attached) => attached.$.product },
   refund: { charge: (refund) => refund.charge, payment_intent: (refund) => refund.payment_intent },
   setup_intent: { customer: (intent) => intent.customer },
   subscription: { customer: (subscription) => subscription.customer },

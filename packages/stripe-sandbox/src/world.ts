@@ -56,6 +56,8 @@ export class World {
   /** Where the hosted pages are, without a slash at the end. */
   baseUrl = '';
   plannedFailures: PlannedFailure[] = [];
+  /** Called with every event, after it was recorded. */
+  onEvent: (type: string, object: object) => void = () => {};
   /** Called after everything that may have changed something, so that it can be kept. */
   changed: () => void = () => {};
   /** Reminders on the sandbox's own time (under '') and on each test clock. */

@@ -1,6 +1,7 @@
 import { emit } from '../events.ts';
 import type { Charge, PaymentIntent } from '../model.ts';
 import type { World } from '../world.ts';
+import { book } from './balance.ts';
 
 /** Holds the money of a payment that is to be captured later, in place of taking it. */
 export function holdCharge(world: World, intent: PaymentIntent, charge: Charge): void {
@@ -17,7 +18,7 @@ export function captureIntent(world: World, intent: PaymentIntent, amount: numbe
   Object.assign(charge, {
     amount_captured: amount,
     amount_refunded: charge.amount - amount,
-    balance_transaction: world.ids.make('txn_'),
+    balance_transaction: book(world, { amount, currency: charge.currency, source: charge.id, type: 'charge' }),
     captured: true,
   });
   intent.status = 'succeeded';

@@ -3,6 +3,7 @@ import { bare } from '../expand.ts';
 import type { Charge, Metadata, PaymentError, PaymentIntent, PaymentMethod, Shipping } from '../model.ts';
 import { openDispute } from '../resources/disputes.ts';
 import type { World } from '../world.ts';
+import { book } from './balance.ts';
 import { holdCharge, releaseHold } from './capture.ts';
 import { behaviourOf, declineWords } from './cards.ts';
 
@@ -88,7 +89,7 @@ function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, 
     application: null,
     application_fee: null,
     application_fee_amount: null,
-    balance_transaction: words === null ? world.ids.make('txn_') : null,
+    balance_transaction: null,
     billing_details: method.billing_details,
     calculated_statement_descriptor: 'SANDBOX',
     captured: words === null,
@@ -224,6 +225,8 @@ function clockOf(world: World, intent: PaymentIntent): string | null {
 function succeed(world: World, intent: PaymentIntent, charge: Charge): void {
   intent.status = 'succeeded';
   intent.amount_received = intent.amount;
+  const { amount, currency, id } = charge;
+  charge.balance_transaction = book(world, { amount, currency, source: id, type: 'charge' });
   emit(world, 'charge.succeeded', charge);
   emit(world, 'payment_intent.succeeded', intent);
 }

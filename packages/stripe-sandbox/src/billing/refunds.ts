@@ -2,6 +2,7 @@ import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import type { Charge, Metadata, Refund } from '../model.ts';
 import type { World } from '../world.ts';
+import { book } from './balance.ts';
 import { behaviourOf } from './cards.ts';
 
 /** What of a charge can still be given back, in the smallest unit of its currency. */
@@ -51,11 +52,12 @@ export function refundCharge(
   }
   const method = world.store.get('payment_method', charge.payment_method);
   const behaviour = behaviourOf(method?.$.number ?? '').refunds;
+  const id = world.ids.make('re_');
   const refund = world.store.insert('refund', {
-    id: world.ids.make('re_'),
+    id,
     object: 'refund',
     amount,
-    balance_transaction: world.ids.make('txn_'),
+    balance_transaction: book(world, { amount: -amount, currency: charge.currency, source: id, type: 'refund' }),
     charge: charge.id,
     created: world.clock.now(),
     currency: charge.currency,

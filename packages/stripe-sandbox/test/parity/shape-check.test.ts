@@ -43,7 +43,7 @@ test('what is wrong inside an expanded object, a list and an event is found too'
     request: null,
     type: 'price.created',
   };
-  expect(shapeProblems(event)).toEqual(['$.data.object.product.name is 7, not string']);
-  expect(shapeProblems({ ...event, type: 'product.created' })[0]).toContain('$.data.object');
+  expect(shapeProblems(event)).toEqual(['$(price.created).data.object.product.name is 7, not string']);
+  expect(shapeProblems({ ...event, type: 'product.created' })[0]).toContain('.data.object');
   expect(shapeProblems({ ...event, type: 'price.painted' })[0]).toContain('no event "price.painted"');
 });

@@ -2,13 +2,24 @@ import { describe, expect, test } from 'vitest';
 import { apiRoutes } from '../../src/resources/index.ts';
 import { type Observed, observed } from '../support/observed.ts';
 import { walkCatalog } from './walks/catalog.ts';
+import { walkCheckout, walkPortal } from './walks/checkout.ts';
 import { walkCustomers } from './walks/customers.ts';
+import { walkEntitlements, walkTheRest } from './walks/entitlements.ts';
+import { walkInvoices } from './walks/invoices.ts';
 import { walkPayments } from './walks/payments.ts';
+import { walkSubscriptions, walkTime } from './walks/subscriptions.ts';
 
 const WALKS: Record<string, (shop: Observed) => Promise<void>> = {
   'products, prices and coupons': walkCatalog,
   'customers and payment methods': walkCustomers,
   payments: walkPayments,
+  subscriptions: walkSubscriptions,
+  'time on a test clock': walkTime,
+  invoices: walkInvoices,
+  checkout: walkCheckout,
+  'the customer portal': walkPortal,
+  entitlements: walkEntitlements,
+  'everything else': walkTheRest,
 };
 
 const walked = new Set<string>();

@@ -15,6 +15,11 @@ export interface Observed {
   requests: Set<string>;
 }
 
+/** A problem without ids and indices, so that the same one is told once. */
+function plain(problem: string): string {
+  return problem.replace(/\/[a-z]+(_[a-z]+)*_\w{10,}/g, '/:id').replace(/\[\d+\]/g, '[]');
+}
+
 /** Starts a sandbox with a client that looks at the raw JSON of every answer that is not an error. */
 export async function observed(options: SandboxOptions = {}): Promise<Observed> {
   const sandbox = await startSandbox({ seed: 7, ...options });
@@ -28,7 +33,7 @@ export async function observed(options: SandboxOptions = {}): Promise<Observed> 
     const url = new URL(String(input));
     const request = `${init?.method ?? 'GET'} ${url.pathname}`;
     requests.add(request);
-    for (const problem of shapeProblems(JSON.parse(body))) problems.add(`${request}: ${problem}`);
+    for (const problem of shapeProblems(JSON.parse(body))) problems.add(plain(`${request}: ${problem}`));
     return new Response(body, response);
   };
   const stripe = clientOf(sandbox, { httpClient: Stripe.createFetchHttpClient(look as typeof fetch) });

@@ -85,7 +85,7 @@ class Check {
       return;
     }
     const candidates = members.flatMap((member) => (member.kind === 'union' ? member.of : [member]));
-    const likely = candidates.filter((member) => mayBe(value, member));
+    const likely = candidates.filter((member) => mayBe(value, member, this.#partial));
     if (likely.length === 0) {
       refuse();
       return;
@@ -123,14 +123,14 @@ function fits(value: unknown, shape: Shape): boolean {
 }
 
 /** Whether a group or list may be one of a shape, by its kind and by the fields that tell. */
-function mayBe(value: unknown, shape: Shape): boolean {
+function mayBe(value: unknown, shape: Shape, partial = false): boolean {
   if (shape.kind === 'anything') return true;
   if (shape.kind === 'list') return Array.isArray(value);
   if (shape.kind !== 'object' || !isGroup(value)) return false;
   return TELLING.every((name) => {
     const field = shape.fields.get(name)?.shape;
     if (field?.kind === 'nothing') return !(name in value);
-    return field?.kind !== 'literal' || value[name] === field.value;
+    return field?.kind !== 'literal' || value[name] === field.value || (partial && !(name in value));
   });
 }
 
@@ -140,7 +140,7 @@ function eventProblems(event: Json, path: string): string[] {
   const ofType = members.filter((member) => mayBe(event, member));
   if (ofType.length === 0) return [`${path}: the client knows no event ${shown(event.type)}`];
   const check = new Check();
-  check.value(event, { kind: 'union', of: ofType }, path);
+  check.value(event, { kind: 'union', of: ofType }, `${path}(${String(event.type)})`);
   return check.problems;
 }
 
