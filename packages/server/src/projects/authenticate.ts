@@ -93,7 +93,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   }
 
   function usable(entry: Known): boolean {
-    return clock.now() - entry.readAt < STALE_FOR_MS;
+    return Math.abs(clock.now() - entry.readAt) < STALE_FOR_MS;
   }
 
   async function ask(digest: string, stale: Known | undefined): Promise<Principal | null> {
@@ -129,8 +129,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const digest = digestOf(bearer);
       const now = clock.now();
       const entry = known.get(digest);
-      if (entry?.fresh === true && now - entry.readAt < FRESH_FOR_MS) return accept(entry, now);
-      if (entry !== undefined && now - entry.failedAt < REST_AFTER_FAILURE_MS && usable(entry))
+      // A clock that was set back must not make what is known fresh for as long.
+      if (entry?.fresh === true && Math.abs(now - entry.readAt) < FRESH_FOR_MS) return accept(entry, now);
+      if (entry !== undefined && Math.abs(now - entry.failedAt) < REST_AFTER_FAILURE_MS && usable(entry))
         return accept(entry, now);
       if (adminDigest !== null && timingSafeEqual(adminDigest, Buffer.from(digest, 'hex'))) return admin;
       const unknownUntil = unknown.get(digest);

@@ -38,6 +38,21 @@ describe("guesses of the operator's key", () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  it('makes no key trusted for longer without being read again', async () => {
+    const service = await startHttp(database);
+    const project = await service.admin.post('/admin/projects', { name: 'Back', slug: 'back' });
+    const app = service.as(project.body.secret_key);
+    expect((await app.get('/admin/projects')).status).toBe(403);
+    // Behind the service's back, so that nothing tells it.
+    const revoke = 'update tollgate.api_keys set revoked_at = now() where project_id = $1';
+    await database.pool.query(revoke, [project.body.id]);
+    service.clock.advance(-3_600_000);
+    expect((await app.get('/admin/projects')).status).toBe(401);
+    await service.close();
+  });
+});
+
 describe('failed attempts', () => {
   const limits = { max: 2, windowMs: 1_000 };
   const now = { now: () => 0 };
