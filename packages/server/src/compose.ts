@@ -80,7 +80,7 @@ export async function compose(parts: Parts): Promise<Service> {
       db,
       clock,
       adminKey: parts.adminKey ?? undefined,
-      onError: (error) => log.warn({ err: error }, 'The last uses of keys could not be written yet'),
+      onError: (error) => log.warn({ err: error }, 'Keys could not be read, or their last uses not written; trying again'),
     });
     stack.defer(() => authenticator.close());
     const heardKeys = await listen(

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { decide, evaluate, type Instant, nextBoundaryAt } from '@tollgate/core';
 import { LRUCache } from 'lru-cache';
+import { type Prepared, prepare } from '../platform/http/prepared.ts';
 import type { KnownFeatures } from './load-features.ts';
 import { type CachedSnapshot, snapshotKey } from './load-snapshots.ts';
 import { unpackSnapshot } from './packed-snapshot.ts';
@@ -15,9 +16,7 @@ export interface Known {
   features: KnownFeatures;
 }
 
-export interface Answer {
-  /** The body of the response, as JSON. */
-  readonly text: string;
+export interface Answer extends Prepared {
   /** Changes with version and window; quoted, as the header wants it. Empty for a decision, which has none. */
   readonly etag: string;
 }
@@ -44,7 +43,7 @@ export class Answers {
   constructor(maxBytes: number) {
     this.#remembered = new LRUCache({
       maxSize: maxBytes,
-      sizeCalculation: ({ text }, key) => ENTRY_BYTES + Buffer.byteLength(text) + Buffer.byteLength(key),
+      sizeCalculation: ({ length }, key) => ENTRY_BYTES + length + Buffer.byteLength(key),
     });
   }
 
@@ -60,7 +59,7 @@ export class Answers {
     const exists = features.codes.has(feature) || Object.hasOwn(body.features, feature);
     const decision = decide(body, exists, feature, now);
     const text = JSON.stringify(decisionView(customerId, feature, snapshot.version, decision));
-    return this.#remember(key, known, { text, etag: '' }, now, nextBoundaryAt(body, now));
+    return this.#remember(key, known, { ...prepare(text), etag: '' }, now, nextBoundaryAt(body, now));
   }
 
   /** Everything that the customer is entitled to, as `GET /entitlements` answers it. */
@@ -72,7 +71,7 @@ export class Answers {
     const body = unpackSnapshot(snapshot.packed);
     const text = JSON.stringify(entitlementsView(projectId, customerId, snapshot.version, evaluate(body, now)));
     const etag = `"${snapshot.version}-${hash('sha256', text, 'base64url').slice(0, 16)}"`;
-    return this.#remember(key, known, { text, etag }, now, nextBoundaryAt(body, now));
+    return this.#remember(key, known, { ...prepare(text), etag }, now, nextBoundaryAt(body, now));
   }
 
   #find(key: string, { snapshot, features }: Known, now: Instant): Remembered | undefined {

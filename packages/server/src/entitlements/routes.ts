@@ -3,8 +3,10 @@ import { Type } from 'typebox';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { App } from '../platform/http/app.ts';
+import { prepare, sendPrepared } from '../platform/http/prepared.ts';
 import { projectOf } from '../platform/http/principal.ts';
 import { AskedFeature, Closed, CustomerId, named, WithProject } from '../platform/http/schemas.ts';
+import { API_HEADERS } from '../platform/http/security-headers.ts';
 import type { Answer } from './answers.ts';
 import { registerExplainRoute } from './explain-route.ts';
 import { registerHistoryRoute } from './history-route.ts';
@@ -18,8 +20,9 @@ export interface EntitlementRoutesDeps {
 }
 
 /** Checks change nothing, are not limited, and must not wait for what they do not need. */
-const check = { access: { scope: 'entitlements:read' }, idempotent: false, rateLimit: false } as const;
-const JSON_TYPE = 'application/json; charset=utf-8';
+const check = { access: { scope: 'entitlements:read' }, idempotent: false, rateLimit: false, prepared: true } as const;
+/** Kept by whoever asks, and asked about each time. */
+const CACHED = 'private, no-cache';
 const MAX_CHECKS = 100;
 
 const CheckListBody = named(
@@ -56,7 +59,7 @@ function registerChecks(app: App, { reader }: EntitlementRoutesDeps): void {
     },
     (request, reply) => {
       const { customer_id, feature } = request.query;
-      answerWith(reply, reader.decide(projectOf(request), customer_id, feature), sendText);
+      answerWith(reply, reader.decide(projectOf(request), customer_id, feature), sendPrepared);
     },
   );
 
@@ -78,7 +81,7 @@ function registerChecks(app: App, { reader }: EntitlementRoutesDeps): void {
         reader.decide(projectId, customer_id, feature),
       );
       answerWith(reply, settled(answers), (to, decisions: readonly Answer[]) =>
-        sendText(to, { text: `{"object":"list","data":[${decisions.map(({ text }) => text).join(',')}]}` }),
+        sendPrepared(to, prepare(`{"object":"list","data":[${decisions.map(({ text }) => text).join(',')}]}`)),
       );
     },
   );
@@ -101,19 +104,15 @@ function registerEntitlements(app: App, { reader }: EntitlementRoutesDeps): void
     (request, reply) => {
       const known = request.headers['if-none-match'];
       answerWith(reply, reader.entitlements(projectOf(request), request.query.customer_id), (to, answer) => {
-        to.header('etag', answer.etag);
-        to.header('cache-control', 'private, no-cache');
-        if (known !== undefined && matches(known, answer.etag)) to.code(304).send();
-        else sendText(to, answer);
+        const { etag } = answer;
+        if (known !== undefined && matches(known, etag))
+          to.code(304)
+            .headers({ ...API_HEADERS, etag, 'cache-control': CACHED })
+            .send();
+        else sendPrepared(to, answer, ['etag', etag, 'cache-control', CACHED]);
       });
     },
   );
-}
-
-/** Fastify serialises nothing here: the text is ready, and most of the time it was ready before. */
-function sendText(reply: FastifyReply, { text }: Pick<Answer, 'text'>): void {
-  reply.header('content-type', JSON_TYPE);
-  reply.send(text);
 }
 
 /** Sends what there is at once, and what has to be read first when it comes. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Answered } from '../platform/http/app.ts';
+import type { Answered } from '../platform/http/observer.ts';
 import { within } from '../platform/within.ts';
 
 /** What the cache of snapshots has counted since the start. */

@@ -221,7 +221,7 @@ test('each request leaves one line and one observation, which name the route and
   answered.length = 0;
   logged.length = 0;
   await project().get('/echo/somebody');
-  await until(() => answered.length > 0);
+  await until(() => answered.length > 0 && logged.length > 0);
   expect(answered).toEqual(['GET /api/v1/echo/:customer_id 200']);
   expect(logged.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({

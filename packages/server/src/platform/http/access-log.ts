@@ -1,6 +1,6 @@
 import { symbols } from 'pino';
 import type { Log } from '../log.ts';
-import type { Answered } from './app.ts';
+import type { Answered } from './observer.ts';
 
 /** What a line says of one answer. Routes are named by pattern: ids of customers stay out of logs. */
 export interface AccessLine extends Answered {
@@ -11,32 +11,42 @@ export interface AccessLine extends Answered {
 /** Where the lines of a logger go; pino keeps it under a symbol of its public interface. */
 type WithStream = Log & { [symbols.streamSym]: { write(text: string): unknown } };
 
+const WRITE_AFTER_MS = 20;
+const WRITE_BEYOND_CHARACTERS = 16 * 1024;
+
 /**
- * Logs one line at `info` for each answer, in the logger's own format. The line is put together by hand and written
- * once per turn of the event loop with its neighbours: the logger's general way, with its search for secrets in every
- * field, costs as much as the answer to a check. None of these fields can hold one.
+ * Logs one line at `info` for each answer, in the logger's own format. The line is put together by hand, and written a
+ * few milliseconds later with its neighbours: the logger's general way, with its search for secrets in every field and a
+ * system call a line, costs as much as the answer to a check. None of these fields can hold a secret.
  */
-export function createAccessLog(log: Log): (line: AccessLine) => void {
+export function createAccessLog(log: Log): { add(line: AccessLine): void; flush(): void } {
   const stream = (log as WithStream)[symbols.streamSym];
   let pending = '';
+  let timer: NodeJS.Timeout | undefined;
   let millisecond = 0;
   let time = '';
 
   function write(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (pending === '') return;
     const lines = pending;
     pending = '';
     stream.write(lines);
   }
-
-  return ({ requestId, method, route, status, seconds, keyId }) => {
+  function add({ requestId, method, route, status, seconds, keyId }: AccessLine): void {
     if (!log.isLevelEnabled('info')) return;
     const now = Date.now();
     if (now !== millisecond) {
       millisecond = now;
       time = new Date(now).toISOString();
     }
-    if (pending === '') setImmediate(write);
     const key = keyId === undefined ? '' : `,"key_id":"${keyId}"`;
-    pending += `{"level":"info","time":"${time}","request_id":"${requestId}","method":"${method}","route":"${route}","status":${status},"ms":${(seconds * 1000).toFixed(2)}${key},"msg":"answered"}\n`;
-  };
+    const ms = Math.round(seconds * 100_000) / 100;
+    pending += `{"level":"info","time":"${time}","request_id":"${requestId}","method":"${method}","route":"${route}","status":${status},"ms":${ms}${key},"msg":"answered"}\n`;
+    if (pending.length > WRITE_BEYOND_CHARACTERS) write();
+    else timer ??= setTimeout(write, WRITE_AFTER_MS).unref();
+  }
+
+  return { add, flush: write };
 }

@@ -10,8 +10,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
-  LogController,
   type onRequestHookHandler,
+  type onSendHookHandler,
   type preValidationHookHandler,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
@@ -23,14 +23,13 @@ import type { Database } from '../database.ts';
 import { TollgateError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type Authenticate, guard } from './access.ts';
-import { createAccessLog } from './access-log.ts';
 import { openObjects } from './closed-schemas.ts';
 import { createFailedAttempts } from './failed-attempts.ts';
 import { idempotencyHooks, takesIdempotencyKey } from './idempotency.ts';
+import { type Answered, createObserver } from './observer.ts';
 import { documented, registerOpenApi } from './openapi.ts';
 import type { Access } from './principal.ts';
 import { PROBLEM_TYPE, problemOf, sendProblem } from './problems.ts';
-import { requestLog } from './request-log.ts';
 import { Closed, namedSchemas, WithProject } from './schemas.ts';
 import { API_HEADERS, PAGE_HEADERS } from './security-headers.ts';
 import { compileValidator, parseJson, unstorable } from './validation.ts';
@@ -56,15 +55,6 @@ declare module 'fastify' {
     /** Every route that the service answers, in the order of registration. */
     endpoints: readonly Endpoint[];
   }
-}
-
-/** What is known of a request once it is answered, for metrics. */
-export interface Answered {
-  method: string;
-  /** The route's pattern, or `unmatched`: bounded, unlike paths. */
-  route: string;
-  status: number;
-  seconds: number;
 }
 
 export interface AppOptions {
@@ -99,9 +89,8 @@ const MAX_HEADER_BYTES = 16 * 1024;
  */
 export async function createApp(options: AppOptions): Promise<App> {
   const app: App = Fastify({
-    loggerInstance: options.log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
-    childLoggerFactory: (parent, bindings, childOptions) => requestLog(parent, bindings, childOptions),
+    // The framework's own logging makes a logger for every request; nearly all of them say nothing (see requestLog).
+    logger: false,
     bodyLimit: options.bodyLimit ?? MEBIBYTE,
     genReqId: requestIds(),
     requestIdHeader: false,
@@ -119,6 +108,11 @@ export async function createApp(options: AppOptions): Promise<App> {
 
   app.decorateRequest('principal', null);
   app.decorateRequest('route', 'unmatched');
+  app.decorateRequest('arrivedAt', 0);
+  app.decorate('serviceLog', options.log);
+  const observer = createObserver(options);
+  app.decorate('observe', observer.observe);
+  app.addHook('onClose', async () => observer.flush());
   app.setValidatorCompiler(compileValidator);
   for (const [name, schema] of namedSchemas()) app.addSchema({ ...schema, $id: name });
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
@@ -128,13 +122,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.decorate('endpoints', endpoints);
   answerUnmatched(app, endpoints);
 
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(API_HEADERS);
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.arrivedAt = performance.now();
     done(request.url.includes('%00') ? unstorable('') : undefined);
   });
   await limitRates(app, options);
   app.addHook('onRoute', prepareRoute(options, endpoints));
-  observe(app, options);
   letGoOfConnections(app);
   await registerOpenApi(app as unknown as FastifyInstance, options.version ?? '0.0.0');
   return app;
@@ -163,9 +156,10 @@ function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: Route
     refuseOpenSchemas(name, route);
     for (const method of methods) endpoints.push({ method, url: route.url, access });
 
+    const headers = route.config?.page ? PAGE_HEADERS : route.config?.prepared ? null : API_HEADERS;
     const first: onRequestHookHandler = (request, reply, done) => {
       request.route = route.url;
-      if (route.config?.page === true) reply.headers(PAGE_HEADERS);
+      if (headers !== null) reply.headers(headers);
       done();
     };
     const hooks = [first, ...('public' in access ? [] : [guard(access, options.authenticate, failures)])];
@@ -175,14 +169,22 @@ function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: Route
     if (mayHaveBody && route.schema?.body === undefined && route.config?.rawBody !== true) {
       preValidation.unshift(refuseBody);
     }
+    const onSend = [route.onSend ?? []].flat();
     if (takesIdempotencyKey(route)) {
       preValidation.unshift(repeats.preValidation);
-      route.onSend = [...[route.onSend ?? []].flat(), repeats.onSend];
+      onSend.push(repeats.onSend);
     }
     route.preValidation = preValidation;
+    route.onSend = [...onSend, observeSent];
     if (route.schema?.hide !== true) route.schema = documented(route);
   };
 }
+
+/** The last hook before an answer is written. */
+const observeSent: onSendHookHandler = (request, reply, payload, done) => {
+  request.server.observe(request, reply.statusCode);
+  done(null, payload);
+};
 
 function queryOf(access: Access) {
   return 'scope' in access ? WithProject({}) : Closed({});
@@ -252,19 +254,6 @@ async function limitRates(app: App, options: AppOptions): Promise<void> {
   });
 }
 
-/** One line and one observation for each answer. */
-function observe(app: App, { log, onAnswered }: AppOptions): void {
-  const logAnswer = createAccessLog(log);
-  app.addHook('onResponse', (request, reply, done) => {
-    const { method, route, principal } = request;
-    const status = reply.statusCode;
-    const seconds = reply.elapsedTime / 1000;
-    logAnswer({ requestId: request.id, method, route, status, seconds, keyId: principal?.keyId });
-    onAnswered?.({ method, route, status, seconds });
-    done();
-  });
-}
-
 /**
  * Connections that had a request under way when the service was told to stop are kept alive by it; nobody closes them
  * once they are idle, and a stop would wait for their owners to hang up.
@@ -287,6 +276,7 @@ function answerUnmatched(app: App, endpoints: readonly Endpoint[]): void {
     done();
   });
   app.setNotFoundHandler((request, reply) => {
+    reply.raw.once('finish', () => app.observe(request, reply.statusCode));
     const path = request.url.split('?', 1)[0] ?? '';
     const allowed = [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
     if (allowed.length === 0 || allowed.includes(request.method)) {

@@ -9,6 +9,7 @@ import type { Database } from '../database.ts';
 import { TollgateError } from '../errors.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { principalOf } from './principal.ts';
+import { requestLog } from './request-log.ts';
 
 export interface IdempotencyOptions {
   db: Database;
@@ -173,7 +174,7 @@ async function renew(db: Database, clock: Clock, mine: Held, request: FastifyReq
     const { numUpdatedRows } = await ownRow(db, mine).set({ locked_at: lockedAt }).executeTakeFirstOrThrow();
     if (numUpdatedRows > 0n) mine.lockedAt = lockedAt;
   } catch (error) {
-    request.log.warn({ err: error }, 'idempotency key not renewed');
+    requestLog(request).warn({ err: error }, 'idempotency key not renewed');
   }
 }
 
@@ -213,7 +214,7 @@ async function finish(db: Database, mine: Held, reply: FastifyReply, payload: un
       .execute();
   } catch (error) {
     // The work is done and its answer is owed; the row turns stale, and a repeat would run again.
-    reply.log.error({ err: error }, 'answer not kept for repeats');
+    requestLog(reply.request).error({ err: error }, 'answer not kept for repeats');
   }
 }
 

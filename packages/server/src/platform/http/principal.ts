@@ -39,6 +39,8 @@ declare module 'fastify' {
     idempotent?: boolean;
     /** Hands the handler the body's bytes (a `Buffer`), as signatures are made over bytes. */
     rawBody?: boolean;
+    /** Answers with `sendPrepared`, which brings the headers of every answer with it. */
+    prepared?: boolean;
     /** Serves pages rather than JSON: gets the content security policy for pages. */
     page?: boolean;
   }

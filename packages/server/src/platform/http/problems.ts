@@ -1,6 +1,8 @@
 /** The only place that knows which HTTP status an error has, and the only one that writes problem documents. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TollgateError } from '../errors.ts';
+import { requestLog } from './request-log.ts';
+import { API_HEADERS } from './security-headers.ts';
 
 /** code → status and title. Any room may add a line. */
 const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]>> = {
@@ -150,8 +152,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const refusal = toTollgateError(error);
   const problem = problemOf(refusal, request.id);
   if (problem.status >= 500) {
-    request.log.error({ err: error, code: problem.code }, 'request failed');
+    requestLog(request).error({ err: error, code: problem.code }, 'request failed');
   }
+  // Not every route has them set by now: an error may come before, or in place of, what would have.
+  if (!reply.hasHeader('x-content-type-options')) reply.headers(API_HEADERS);
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');
   const retryAfter = refusal.extensions.retry_after;
   if (typeof retryAfter === 'number') reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
