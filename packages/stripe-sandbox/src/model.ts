@@ -338,7 +338,12 @@ export interface Subscription {
   cancel_at: number | null;
   cancel_at_period_end: boolean;
   canceled_at: number | null;
-  cancellation_details: { comment: string | null; feedback: string | null; reason: string | null };
+  cancellation_details: {
+    comment: string | null;
+    feedback: string | null;
+    feedback_option: null;
+    reason: string | null;
+  };
   collection_method: 'charge_automatically' | 'send_invoice';
   created: number;
   currency: string;
@@ -380,7 +385,9 @@ export interface Subscription {
   test_clock: string | null;
   transfer_data: null;
   trial_end: number | null;
-  trial_settings: { end_behavior: { missing_payment_method: MissingPaymentMethod } };
+  trial_settings: {
+    end_behavior: { billing_cycle_anchor: 'now' | 'unchanged' | null; missing_payment_method: MissingPaymentMethod };
+  };
   trial_start: number | null;
   $: {
     /** The trial's end that `customer.subscription.trial_will_end` has been sent for. */
@@ -538,7 +545,8 @@ export interface InvoiceItem {
   period: { end: number; start: number };
   pricing: InvoiceLine['pricing'];
   proration: boolean;
-  proration_details: null;
+  /** Absent on what is no proration. */
+  proration_details?: { credited_items: null; discount_amounts: never[] };
   quantity: number;
   quantity_decimal: string;
   tax_rates: never[];
@@ -755,14 +763,17 @@ export interface Dispute {
     has_evidence: boolean;
     past_due: boolean;
     submission_count: number;
-    submission_method: null;
+    submission_method: 'manual' | 'not_submitted';
   };
   intended_submission_method: null;
   is_charge_refundable: boolean;
   livemode: false;
   metadata: Metadata;
   payment_intent: string;
-  payment_method_details: { card: { brand: string; case_type: string; network_reason_code: string }; type: 'card' };
+  payment_method_details: {
+    card: { brand: string; case_type: string; network: string; network_reason_code: string };
+    type: 'card';
+  };
   reason: string;
   status: DisputeStatus;
 }
@@ -893,11 +904,12 @@ export interface PortalFeatures {
   invoice_history: { enabled: boolean };
   payment_method_update: { enabled: boolean; payment_method_configuration: null };
   subscription_cancel: {
-    cancellation_reason: { enabled: boolean; options: string[] };
+    cancellation_reason: { enabled: boolean; feedback_options: null; options: string[] };
     enabled: boolean;
     mode: 'at_period_end' | 'immediately';
     proration_behavior: 'always_invoice' | 'create_prorations' | 'none';
   };
+  subscription_pause: { duration: { interval_options: never[]; type: 'indefinite' }; enabled: boolean };
   subscription_update: {
     billing_cycle_anchor: 'now' | 'unchanged' | null;
     default_allowed_updates: string[];

@@ -37,6 +37,7 @@ export function cancelSubscription(world: World, subscription: Subscription, det
   subscription.cancellation_details = {
     comment: details.comment ?? subscription.cancellation_details.comment,
     feedback: details.feedback ?? subscription.cancellation_details.feedback,
+    feedback_option: null,
     reason: details.reason ?? subscription.cancellation_details.reason,
   };
   if (neverPaid) voidOpen(world, subscription);

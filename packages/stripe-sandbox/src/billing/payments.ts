@@ -77,6 +77,36 @@ export function openIntent(world: World, draft: IntentDraft): PaymentIntent {
   return intent;
 }
 
+/** What a charge says about the method that it was made with. */
+function methodDetails({ amount }: PaymentIntent, { type, card, sepa_debit }: PaymentMethod): Record<string, unknown> {
+  if (card === undefined) {
+    const { generated_from: _from, ...account } = sepa_debit ?? { generated_from: null };
+    return { sepa_debit: { ...account, mandate: null }, type };
+  }
+  const {
+    display_brand: _brand,
+    generated_from: _from,
+    networks: _networks,
+    three_d_secure_usage: _usage,
+    ...shown
+  } = card;
+  return {
+    card: {
+      ...shown,
+      amount_authorized: amount,
+      authorization_code: null,
+      electronic_commerce_indicator: null,
+      installments: null,
+      mandate: null,
+      network: card.brand,
+      network_transaction_id: null,
+      three_d_secure: null,
+      transaction_link_id: null,
+    },
+    type,
+  };
+}
+
 function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, declineCode: string | null): Charge {
   const words = declineCode === null ? null : declineWords(declineCode);
   const id = world.ids.make('ch_');
@@ -118,7 +148,7 @@ function makeCharge(world: World, intent: PaymentIntent, method: PaymentMethod, 
     paid: words === null,
     payment_intent: intent.id,
     payment_method: method.id,
-    payment_method_details: { [method.type]: method[method.type], type: method.type },
+    payment_method_details: methodDetails(intent, method),
     receipt_email: intent.receipt_email,
     receipt_number: null,
     receipt_url: null,

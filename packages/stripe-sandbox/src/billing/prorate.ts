@@ -45,7 +45,7 @@ function addItem(world: World, subscription: Subscription, item: SubscriptionIte
       unit_amount_decimal: price.unit_amount_decimal,
     },
     proration: true,
-    proration_details: null,
+    proration_details: { credited_items: null, discount_amounts: [] },
     quantity,
     quantity_decimal: String(quantity),
     tax_rates: [],

@@ -82,7 +82,7 @@ function build(world: World, draft: SubscriptionDraft): Subscription {
     cancel_at: null,
     cancel_at_period_end: false,
     canceled_at: null,
-    cancellation_details: { comment: null, feedback: null, reason: null },
+    cancellation_details: { comment: null, feedback: null, feedback_option: null, reason: null },
     collection_method: draft.collectionMethod ?? 'charge_automatically',
     created: now,
     currency: items[0]?.price.currency ?? 'usd',
@@ -124,7 +124,9 @@ function build(world: World, draft: SubscriptionDraft): Subscription {
     test_clock: customer.test_clock,
     transfer_data: null,
     trial_end: draft.trialEnd,
-    trial_settings: { end_behavior: { missing_payment_method: draft.missingPaymentMethod } },
+    trial_settings: {
+      end_behavior: { billing_cycle_anchor: null, missing_payment_method: draft.missingPaymentMethod },
+    },
     trial_start: draft.trialEnd === null ? null : now,
     $: { trialNoticeFor: null },
   };

@@ -73,7 +73,8 @@ function planEnd(world: World, subscription: Subscription, wanted: SubscriptionC
     const planned = subscription.cancel_at !== null;
     subscription.canceled_at = planned ? (subscription.canceled_at ?? world.clock.now()) : null;
     subscription.cancellation_details.reason = planned ? 'cancellation_requested' : null;
-    if (!planned) subscription.cancellation_details = { comment: null, feedback: null, reason: null };
+    if (!planned)
+      subscription.cancellation_details = { comment: null, feedback: null, feedback_option: null, reason: null };
   }
   const { comment, feedback } = wanted.cancellation ?? {};
   if (comment !== undefined) subscription.cancellation_details.comment = comment;
@@ -118,7 +119,7 @@ function applyFields(world: World, subscription: Subscription, wanted: Subscript
   if (wanted.description !== undefined) subscription.description = wanted.description;
   if (wanted.pauseCollection !== undefined) subscription.pause_collection = wanted.pauseCollection;
   if (wanted.missingPaymentMethod !== undefined) {
-    subscription.trial_settings = { end_behavior: { missing_payment_method: wanted.missingPaymentMethod } };
+    subscription.trial_settings.end_behavior.missing_payment_method = wanted.missingPaymentMethod;
   }
   if (wanted.redemptions !== undefined) {
     const customer = world.store.get('customer', subscription.customer) ?? null;

@@ -46,7 +46,12 @@ function flowOf(world: World, given: GivenFlow | undefined): PortalSession['flow
   return {
     type,
     after_completion: after_completion ?? { type: 'portal_homepage', hosted_confirmation: null, redirect: null },
-    subscription_cancel: details.subscription_cancel ?? null,
+    customer_update: null,
+    subscription_cancel:
+      details.subscription_cancel === undefined
+        ? null
+        : { retention: null, subscription: details.subscription_cancel.subscription },
+    subscription_pause: null,
     subscription_update: details.subscription_update ?? null,
     subscription_update_confirm: details.subscription_update_confirm ?? null,
   };

@@ -11,6 +11,37 @@ export type DisputeCause = 'fraudulent' | 'inquiry' | 'product_not_received';
 
 const DAY = 86_400;
 
+/** Everything that may be said in one's defence, unsaid. */
+const NO_EVIDENCE: Record<string, null> = {
+  access_activity_log: null,
+  billing_address: null,
+  cancellation_policy: null,
+  cancellation_policy_disclosure: null,
+  cancellation_rebuttal: null,
+  customer_communication: null,
+  customer_email_address: null,
+  customer_name: null,
+  customer_purchase_ip: null,
+  customer_signature: null,
+  duplicate_charge_documentation: null,
+  duplicate_charge_explanation: null,
+  duplicate_charge_id: null,
+  product_description: null,
+  receipt: null,
+  refund_policy: null,
+  refund_policy_disclosure: null,
+  refund_refusal_explanation: null,
+  service_date: null,
+  service_documentation: null,
+  shipping_address: null,
+  shipping_carrier: null,
+  shipping_date: null,
+  shipping_documentation: null,
+  shipping_tracking_number: null,
+  uncategorized_file: null,
+  uncategorized_text: null,
+};
+
 /** Opens a dispute about a charge, as the customer's bank does. An inquiry takes no money and is only a warning. */
 export function openDispute(world: World, charge: Charge, cause: DisputeCause): Dispute {
   const inquiry = cause === 'inquiry';
@@ -24,14 +55,14 @@ export function openDispute(world: World, charge: Charge, cause: DisputeCause): 
     created: now,
     currency: charge.currency,
     enhanced_eligibility_types: [],
-    evidence: {},
+    evidence: { ...NO_EVIDENCE, enhanced_evidence: {} },
     evidence_details: {
       due_by: now + 9 * DAY,
       enhanced_eligibility: {},
       has_evidence: false,
       past_due: false,
       submission_count: 0,
-      submission_method: null,
+      submission_method: 'not_submitted',
     },
     intended_submission_method: null,
     is_charge_refundable: inquiry,
@@ -39,7 +70,12 @@ export function openDispute(world: World, charge: Charge, cause: DisputeCause): 
     metadata: {},
     payment_intent: charge.payment_intent,
     payment_method_details: {
-      card: { brand: 'visa', case_type: inquiry ? 'inquiry' : 'chargeback', network_reason_code: '83' },
+      card: {
+        brand: 'visa',
+        case_type: inquiry ? 'inquiry' : 'chargeback',
+        network: 'visa',
+        network_reason_code: '83',
+      },
       type: 'card',
     },
     reason: inquiry ? 'general' : cause,
@@ -74,6 +110,11 @@ export function closeDispute(world: World, dispute: Dispute, verdict: DisputeVer
 /** Whatever is said in one's defence; the sandbox's bank decides by what it is told. */
 const evidence: Reader<Record<string, FormValue>> = (value, path) => {
   if (typeof value === 'string') throw invalidRequest(`Invalid object: ${path} must be a hash.`, { param: path });
+  for (const name of Object.keys(value)) {
+    if (name in NO_EVIDENCE || name === 'enhanced_evidence') continue;
+    const param = `${path}[${name}]`;
+    throw invalidRequest(`Received unknown parameter: ${param}`, { code: 'parameter_unknown', param });
+  }
   return { ...value };
 };
 
@@ -109,6 +150,7 @@ export const disputeRoutes = [
         dispute.evidence_details.has_evidence = true;
         if (params.submit === false) return;
         dispute.evidence_details.submission_count += 1;
+        dispute.evidence_details.submission_method = 'manual';
         dispute.status = dispute.status.startsWith('warning_') ? 'warning_under_review' : 'under_review';
       });
       return dispute;

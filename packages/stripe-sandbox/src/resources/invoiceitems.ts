@@ -130,7 +130,6 @@ export function buildItem(
       unit_amount_decimal: price.unit_amount_decimal,
     },
     proration: false,
-    proration_details: null,
     quantity,
     quantity_decimal: String(quantity),
     tax_rates: [],

@@ -4,7 +4,7 @@ import { prorate } from '../billing/prorate.ts';
 import { refusal } from '../billing/refusal.ts';
 import { invoicePending, resumeSubscription, updateSubscription } from '../billing/update-subscription.ts';
 import { missing } from '../errors.ts';
-import { change } from '../events.ts';
+import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Subscription } from '../model.ts';
 import { integer, oneOf, optional, type Params, range, text } from '../params.ts';
@@ -155,9 +155,13 @@ export const subscriptionRoutes = [
   ),
   route('DELETE', '/subscriptions/:id/discount', {}, (world, _params, id) => {
     const subscription = world.need('subscription', id);
+    const discount = world.store.get('discount', subscription.discounts[0] ?? '');
+    if (discount === undefined) throw missing('discount', id);
     change(world, subscription, 'customer.subscription.updated', () => {
       subscription.discounts = [];
     });
-    return { object: 'discount', deleted: true };
+    emit(world, 'customer.discount.deleted', discount);
+    const { end: _end, ...rest } = discount;
+    return { ...rest, deleted: true };
   }),
 ];

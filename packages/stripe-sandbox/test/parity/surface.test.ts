@@ -4,7 +4,7 @@ import { type Observed, observed } from '../support/observed.ts';
 import { walkCatalog } from './walks/catalog.ts';
 import { walkCheckout, walkPortal } from './walks/checkout.ts';
 import { walkCustomers } from './walks/customers.ts';
-import { walkEntitlements, walkTheRest } from './walks/entitlements.ts';
+import { walkEntitlements, walkOlderClients, walkTheRest } from './walks/entitlements.ts';
 import { walkInvoices } from './walks/invoices.ts';
 import { walkPayments } from './walks/payments.ts';
 import { walkSubscriptions, walkTime } from './walks/subscriptions.ts';
@@ -20,6 +20,7 @@ const WALKS: Record<string, (shop: Observed) => Promise<void>> = {
   'the customer portal': walkPortal,
   entitlements: walkEntitlements,
   'everything else': walkTheRest,
+  'older clients': walkOlderClients,
 };
 
 const walked = new Set<string>();

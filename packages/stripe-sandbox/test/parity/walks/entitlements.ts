@@ -44,10 +44,30 @@ export async function walkTheRest({ stripe }: Observed): Promise<void> {
   await stripe.paymentIntents.create({ amount: 500, currency: 'usd', confirm: true, payment_method: 'pm_card_visa' });
   const booked = await stripe.balanceTransactions.list({ type: 'charge' });
   await stripe.balanceTransactions.retrieve(booked.data[0]?.id as string, { expand: ['source'] });
-  const customer = await stripe.customers.create({});
+  const customer = await stripe.customers.create({ shipping: { name: 'Ann', address: { line1: '1 Main St' } } });
   const card = await stripe.customers.createSource(customer.id, { source: 'tok_visa' });
   await stripe.customers.updateSource(customer.id, card.id, { metadata: { a: 'b' } });
   await stripe.customers.retrieveSource(customer.id, card.id);
   await stripe.customers.listSources(customer.id);
   await stripe.customers.deleteSource(customer.id, card.id);
+}
+
+/** What clients without a version header do: the Stripe CLI pays at the checkout, and gives customers coupons. */
+export async function walkOlderClients({ stripe }: Observed): Promise<void> {
+  const coupon = await stripe.coupons.create({ percent_off: 20, duration: 'forever' });
+  const customer = await stripe.customers.create({ email: 'ann@example.com' });
+  await stripe.rawRequest('POST', `/v1/customers/${customer.id}`, { coupon: coupon.id });
+  await stripe.customers.retrieve(customer.id, { expand: ['discount.source.coupon'] });
+  await stripe.customers.deleteDiscount(customer.id);
+  const session = await stripe.checkout.sessions.create({
+    mode: 'payment',
+    success_url: 'https://shop.example/thanks',
+    line_items: [{ price_data: { currency: 'usd', unit_amount: 900, product_data: { name: 'Book' } }, quantity: 1 }],
+  });
+  const method = await stripe.paymentMethods.create({ type: 'card', card: { token: 'tok_visa' } });
+  await stripe.rawRequest('GET', `/v1/payment_pages/${session.id}`);
+  await stripe.rawRequest('POST', `/v1/payment_pages/${session.id}/confirm`, {
+    payment_method: method.id,
+    expected_amount: '900',
+  });
 }

@@ -30,9 +30,12 @@ export async function walkPayments({ stripe, control }: Observed): Promise<void>
   await stripe.refunds.retrieve(refund.id, { expand: ['charge', 'payment_intent'] });
   await stripe.refunds.list({ charge: chargeId });
   const unlucky = await pay('pm_card_refundFail');
-  control.failRefund((await stripe.refunds.create({ payment_intent: unlucky.id })).id);
+  await stripe.refunds.create({ payment_intent: unlucky.id });
   const slow = await pay('pm_card_pendingRefund');
   control.succeedRefund((await stripe.refunds.create({ payment_intent: slow.id })).id);
+
+  const unwanted = await pay('pm_card_pendingRefund');
+  await stripe.refunds.cancel((await stripe.refunds.create({ payment_intent: unwanted.id })).id);
 
   await pay('pm_card_chargeDeclined').catch(() => undefined);
   const asked = await stripe.paymentIntents.create({

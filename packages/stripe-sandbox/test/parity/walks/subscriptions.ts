@@ -55,7 +55,7 @@ export async function walkSubscriptions({ stripe, control }: Observed): Promise<
     customer: poor.id,
     items: [{ price: price.id }],
     payment_behavior: 'default_incomplete',
-    expand: ['latest_invoice.confirmation_secret', 'latest_invoice.payments.data.payment.payment_intent'],
+    expand: ['latest_invoice.confirmation_secret', 'latest_invoice.payments'],
   });
   const paused = await stripe.subscriptions.create({
     customer: poor.id,
