@@ -90,3 +90,23 @@ describe('bytes that are no proper request', () => {
     expect(got.toLowerCase()).not.toContain('access-control-allow');
   });
 });
+
+describe('whatever is answered', () => {
+  it('carries the headers that keep browsers from making anything of it, refusals included', async () => {
+    const service = await startHttp(database);
+    for (const [method, path] of [
+      ['GET', '/openapi.json'],
+      ['GET', '/nothing'],
+      ['DELETE', '/openapi.json'],
+      ['GET', '/api/v1/admin/projects'],
+      ['GET', '/%E0%A4%A'],
+      ['GET', `/api/v1/admin/projects/${'x'.repeat(3_000)}`],
+    ] as const) {
+      const { headers } = await fetch(service.url + path, { method });
+      expect(headers.get('x-content-type-options'), path).toBe('nosniff');
+      expect(headers.get('content-security-policy'), path).toContain("frame-ancestors 'none'");
+      expect(headers.get('access-control-allow-origin'), path).toBeNull();
+    }
+    await service.close();
+  });
+});
