@@ -41,6 +41,7 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   re: 'refund',
   seti: 'setup_intent',
   sub: 'subscription',
+  sub_sched: 'subscription_schedule',
   txn: 'balance_transaction',
   we: 'webhook_endpoint',
 };

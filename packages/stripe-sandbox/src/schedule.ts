@@ -1,7 +1,7 @@
 /** Something to look at again when its time has come. */
 export interface Due {
   at: number;
-  kind: 'checkout.session' | 'invoice' | 'payment_intent' | 'subscription';
+  kind: 'checkout.session' | 'invoice' | 'payment_intent' | 'subscription' | 'subscription_schedule';
   id: string;
 }
 

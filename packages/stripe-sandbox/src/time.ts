@@ -1,5 +1,6 @@
 import { invoiceOf } from './billing/invoices.ts';
 import { invoiceDue, subscriptionDue } from './billing/renewal.ts';
+import { scheduleDue } from './billing/schedules.ts';
 import { settlePayment } from './billing/settlement.ts';
 import { expireSession, settleSession } from './checkout/pay-session.ts';
 import { invalidRequest } from './errors.ts';
@@ -12,7 +13,13 @@ const WHEN_DUE: Record<Due['kind'], (world: World, id: string) => void> = {
   'checkout.session': sessionDue,
   invoice: invoiceDue,
   payment_intent: paymentDue,
-  subscription: subscriptionDue,
+  // A phase that begins with a period comes first, so that the period is charged as the phase has it.
+  subscription: (world, id) => {
+    const schedule = world.store.get('subscription', id)?.schedule ?? null;
+    if (schedule !== null) scheduleDue(world, schedule);
+    subscriptionDue(world, id);
+  },
+  subscription_schedule: scheduleDue,
 };
 
 function sessionDue(world: World, id: string): void {

@@ -22,6 +22,7 @@ import { searchRoutes } from './search.ts';
 import { setupIntentRoutes } from './setup-intents.ts';
 import { sourceRoutes } from './sources.ts';
 import { subscriptionItemRoutes } from './subscription-items.ts';
+import { subscriptionScheduleRoutes } from './subscription-schedules.ts';
 import { subscriptionRoutes } from './subscriptions.ts';
 import { testClockRoutes } from './test-clocks.ts';
 import { webhookEndpointRoutes } from './webhook-endpoints.ts';
@@ -53,6 +54,7 @@ export const apiRoutes = [
   ...sourceRoutes,
   ...subscriptionItemRoutes,
   ...subscriptionRoutes,
+  ...subscriptionScheduleRoutes,
   ...testClockRoutes,
   ...webhookEndpointRoutes,
 ];

@@ -7,13 +7,14 @@ import { walkCustomers } from './walks/customers.ts';
 import { walkEntitlements, walkOlderClients, walkTheRest } from './walks/entitlements.ts';
 import { walkInvoices } from './walks/invoices.ts';
 import { walkPayments } from './walks/payments.ts';
-import { walkSubscriptions, walkTime } from './walks/subscriptions.ts';
+import { walkSchedules, walkSubscriptions, walkTime } from './walks/subscriptions.ts';
 
 const WALKS: Record<string, (shop: Observed) => Promise<void>> = {
   'products, prices and coupons': walkCatalog,
   'customers and payment methods': walkCustomers,
   payments: walkPayments,
   subscriptions: walkSubscriptions,
+  'subscription schedules': walkSchedules,
   'time on a test clock': walkTime,
   invoices: walkInvoices,
   checkout: walkCheckout,

@@ -98,3 +98,40 @@ export async function walkTime({ stripe, control }: Observed): Promise<void> {
   await stripe.invoices.list({ customer: customer.id, limit: 100, expand: ['data.payments', 'data.customer'] });
   await stripe.testHelpers.testClocks.del(clock.id);
 }
+
+/** Schedules: phases in turn, and every way for one to end. */
+export async function walkSchedules({ stripe }: Observed): Promise<void> {
+  const clock = await stripe.testHelpers.testClocks.create({ frozen_time: 1_767_225_600 });
+  const price = await monthlyPrice(stripe);
+  const other = await monthlyPrice(stripe, 5000, 'Team');
+  const customer = await stripe.customers.create({
+    payment_method: 'pm_card_visa',
+    invoice_settings: { default_payment_method: 'pm_card_visa' },
+    test_clock: clock.id,
+  });
+  const month = { interval: 'month', interval_count: 1 } as const;
+  const phases = [
+    { items: [{ price: price.id, quantity: 1 }], duration: month },
+    { items: [{ price: other.id, quantity: 2 }], duration: month, metadata: { phase: '2' } },
+  ];
+  const schedule = await stripe.subscriptionSchedules.create({
+    customer: customer.id,
+    start_date: 'now',
+    end_behavior: 'cancel',
+    phases,
+    expand: ['subscription', 'customer'],
+  });
+  await stripe.subscriptionSchedules.update(schedule.id, { metadata: { a: 'b' } });
+  await stripe.subscriptionSchedules.retrieve(schedule.id, { expand: ['phases.items.price'] });
+  for (const days of [32, 54, 61]) {
+    await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: clock.frozen_time + days * DAY });
+  }
+  const later = clock.frozen_time + 90 * DAY;
+  const planned = await stripe.subscriptionSchedules.create({ customer: customer.id, start_date: later, phases });
+  await stripe.subscriptionSchedules.list({ customer: customer.id, scheduled: true });
+  await stripe.subscriptionSchedules.cancel(planned.id);
+  const subscription = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }] });
+  const taken = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
+  await stripe.subscriptions.retrieve(subscription.id, { expand: ['schedule'] });
+  await stripe.subscriptionSchedules.release(taken.id);
+}
