@@ -20,6 +20,7 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   bpc: 'billing_portal.configuration',
   bps: 'billing_portal.session',
   card: 'card',
+  cbtxn: 'customer_balance_transaction',
   ch: 'charge',
   clock: 'test_helpers.test_clock',
   cs: 'checkout.session',

@@ -1105,6 +1105,25 @@ export interface BalanceTransaction {
   type: 'charge' | 'refund';
 }
 
+/** One change of what a customer is owed (below zero) or owes. */
+export interface CustomerBalanceTransaction {
+  id: string;
+  object: 'customer_balance_transaction';
+  amount: number;
+  checkout_session: null;
+  created: number;
+  credit_note: null;
+  currency: string;
+  customer: string;
+  customer_account: null;
+  description: string | null;
+  ending_balance: number;
+  invoice: string | null;
+  livemode: false;
+  metadata: Metadata;
+  type: 'adjustment' | 'applied_to_invoice' | 'initial';
+}
+
 export interface Feature {
   id: string;
   object: 'entitlements.feature';
@@ -1145,6 +1164,7 @@ export interface Kinds {
   'checkout.session': CheckoutSession;
   coupon: Coupon;
   customer: Customer;
+  customer_balance_transaction: CustomerBalanceTransaction;
   deleted: Deleted;
   discount: Discount;
   dispute: Dispute;

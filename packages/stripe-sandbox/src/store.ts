@@ -6,6 +6,7 @@ type Keys = { [K in Kind]?: Record<string, (object: Kinds[K]) => Key> };
 /** What objects are looked up by besides their id. A key must never change while its object is stored. */
 const KEYS: Keys = {
   charge: { customer: (charge) => charge.customer, payment_intent: (charge) => charge.payment_intent },
+  customer_balance_transaction: { customer: (entry) => entry.customer },
   dispute: { charge: (dispute) => dispute.charge, payment_intent: (dispute) => dispute.payment_intent },
   'entitlements.active_entitlement': { customer: (entitlement) => entitlement.$.customer },
   invoice: {

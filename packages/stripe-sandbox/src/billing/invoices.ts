@@ -1,6 +1,7 @@
 import { change, emit } from '../events.ts';
 import type { Invoice, InvoicePayment, PaymentIntent, PaymentMethod, Subscription } from '../model.ts';
 import type { World } from '../world.ts';
+import { noteBalance } from './customer-balance.ts';
 import { remindOf } from './draft-invoice.ts';
 import { attempt, cancelIntent, openIntent, type PaymentOutcome } from './payments.ts';
 
@@ -36,6 +37,11 @@ function applyBalance(world: World, invoice: Invoice): void {
   invoice.amount_due = due;
   invoice.amount_remaining = due;
   if (customer !== undefined) {
+    if (endingBalance !== balance) {
+      const amount = endingBalance - balance;
+      const { currency, id } = invoice;
+      noteBalance(world, customer, { amount, endingBalance, currency, type: 'applied_to_invoice', invoice: id });
+    }
     customer.next_invoice_sequence += 1;
     change(world, customer, 'customer.updated', () => {
       customer.balance = endingBalance;

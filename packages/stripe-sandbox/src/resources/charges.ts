@@ -1,6 +1,8 @@
+import { captureIntent } from '../billing/capture.ts';
+import { invalidRequest } from '../errors.ts';
 import { change } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
-import { clearable, mergeMetadata, metadata, optional, range, text } from '../params.ts';
+import { amount, clearable, mergeMetadata, metadata, optional, range, text } from '../params.ts';
 import { route } from '../routes.ts';
 
 export const chargeRoutes = [
@@ -32,4 +34,20 @@ export const chargeRoutes = [
       return charge;
     },
   ),
+  route('POST', '/charges/:id/capture', { amount: optional(amount) }, (world, params, id) => {
+    const charge = world.need('charge', id);
+    const intent = world.need('payment_intent', charge.payment_intent);
+    if (intent.status !== 'requires_capture') {
+      throw invalidRequest(`Charge ${id} has already been captured.`, { code: 'charge_already_captured' });
+    }
+    const toCapture = params.amount ?? intent.amount_capturable;
+    if (toCapture < 1 || toCapture > intent.amount_capturable) {
+      throw invalidRequest('The amount to capture is greater than what is held.', {
+        code: 'amount_too_large',
+        param: 'amount',
+      });
+    }
+    world.inTimeOf(charge.customer, () => captureIntent(world, intent, toCapture));
+    return charge;
+  }),
 ];

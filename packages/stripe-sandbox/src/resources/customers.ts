@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { cancelSubscription } from '../billing/cancellation.ts';
+import { noteBalance } from '../billing/customer-balance.ts';
 import { redeem, redemptionOf } from '../billing/discounts.ts';
 import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
@@ -55,7 +56,15 @@ type Given = Params<typeof customerFields>;
 
 function apply(world: World, customer: Customer, given: Given): void {
   if (given.address !== undefined) customer.address = given.address && addressOf(given.address);
-  if (given.balance !== undefined) customer.balance = given.balance;
+  if (given.balance !== undefined && given.balance !== customer.balance) {
+    noteBalance(world, customer, {
+      amount: given.balance - customer.balance,
+      endingBalance: given.balance,
+      currency: customer.currency ?? 'usd',
+      type: world.store.get('customer', customer.id) === undefined ? 'initial' : 'adjustment',
+    });
+    customer.balance = given.balance;
+  }
   if (given.description !== undefined) customer.description = given.description;
   if (given.email !== undefined) customer.email = given.email;
   if (given.invoice_prefix !== undefined) customer.invoice_prefix = given.invoice_prefix;

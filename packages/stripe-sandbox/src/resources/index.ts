@@ -3,6 +3,7 @@ import { billingPortalRoutes } from './billing-portal.ts';
 import { chargeRoutes } from './charges.ts';
 import { checkoutSessionRoutes } from './checkout-sessions.ts';
 import { discountRoutes } from './coupons.ts';
+import { customerBalanceRoutes } from './customer-balance.ts';
 import { customerRoutes } from './customers.ts';
 import { disputeRoutes } from './disputes.ts';
 import { entitlementRoutes } from './entitlements.ts';
@@ -33,6 +34,7 @@ export const apiRoutes = [
   ...billingPortalRoutes,
   ...chargeRoutes,
   ...checkoutSessionRoutes,
+  ...customerBalanceRoutes,
   ...customerRoutes,
   ...discountRoutes,
   ...disputeRoutes,

@@ -1,5 +1,6 @@
 import { cancelSubscription, hasEnded } from '../billing/cancellation.ts';
 import { redemptionOf } from '../billing/discounts.ts';
+import { pauseSubscription } from '../billing/pause.ts';
 import { prorate } from '../billing/prorate.ts';
 import { refusal } from '../billing/refusal.ts';
 import { invoicePending, resumeSubscription, updateSubscription } from '../billing/update-subscription.ts';
@@ -7,7 +8,7 @@ import { missing } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Subscription } from '../model.ts';
-import { integer, oneOf, optional, type Params, range, text } from '../params.ts';
+import { group, ignored, integer, oneOf, optional, type Params, range, required, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
 import { createSubscription, itemPrice } from './create-subscription.ts';
@@ -150,6 +151,28 @@ export const subscriptionRoutes = [
     (world, _params, id) =>
       within(world, id, (subscription) => {
         resumeSubscription(world, subscription);
+        return subscription;
+      }),
+  ),
+  route(
+    'POST',
+    '/subscriptions/:id/pause',
+    {
+      bill_for: optional(
+        group({
+          outstanding_usage_through: optional(ignored),
+          unused_time_from: optional(group({ type: required(oneOf('item_current_period_start', 'none', 'now')) })),
+        }),
+      ),
+      invoicing_behavior: optional(oneOf('invoice', 'pending_invoice_item')),
+      type: optional(oneOf('subscription')),
+    },
+    (world, params, id) =>
+      within(world, id, (subscription) => {
+        pauseSubscription(world, subscription, {
+          creditFrom: params.bill_for?.unused_time_from?.type ?? 'now',
+          invoices: params.invoicing_behavior === 'invoice',
+        });
         return subscription;
       }),
   ),

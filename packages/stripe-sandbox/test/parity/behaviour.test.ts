@@ -198,3 +198,37 @@ test('every kind that Stripe searches can be searched, page by page', async () =
   expect((await stripe.products.search({ query: `created>${product.created - 60}` })).data).toHaveLength(1);
   expect((await stripe.products.search({ query: '-active:"true"' })).data).toEqual([]);
 });
+
+test('a paused subscription is neither renewed nor invoiced, and gives back what was paid for; then it goes on', async () => {
+  const { stripe } = await sandboxWithClient();
+  const { customer, clock } = await clockedSubscriber(stripe);
+  const price = await monthlyPrice(stripe, 3100);
+  const { id } = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }] });
+  await stripe.testHelpers.testClocks.advance(clock, { frozen_time: NEW_YEAR + 10 * DAY });
+  expect((await stripe.subscriptions.pause(id)).status).toBe('paused');
+  const [credit] = (await stripe.invoiceItems.list({ customer: customer.id, pending: true })).data;
+  expect(credit).toMatchObject({ amount: -2100, proration: true });
+  await stripe.testHelpers.testClocks.advance(clock, { frozen_time: NEW_YEAR + 100 * DAY });
+  expect((await stripe.invoices.list({ customer: customer.id })).data).toHaveLength(1);
+  const resumed = await stripe.subscriptions.resume(id, { expand: ['latest_invoice'] });
+  expect(resumed).toMatchObject({ status: 'active', latest_invoice: { status: 'paid', total: 1000 } });
+  expect(resumed.items.data[0]?.current_period_start).toBe(NEW_YEAR + 100 * DAY);
+});
+
+test('credit on a customer is noted, and the next invoice takes it', async () => {
+  const { stripe } = await sandboxWithClient();
+  const customer = await subscriber(stripe);
+  await stripe.customers.createBalanceTransaction(customer.id, { amount: -1500, currency: 'usd' });
+  await stripe.invoiceItems.create({ customer: customer.id, amount: 1000, currency: 'usd' });
+  const invoice = await stripe.invoices.create({
+    customer: customer.id,
+    pending_invoice_items_behavior: 'include',
+  });
+  const paid = await stripe.invoices.finalizeInvoice(invoice.id as string);
+  expect(paid).toMatchObject({ status: 'paid', amount_due: 0, starting_balance: -1500, ending_balance: -500 });
+  const entries = (await stripe.customers.listBalanceTransactions(customer.id)).data;
+  expect(entries.map(({ type, amount, ending_balance }) => [type, amount, ending_balance])).toEqual([
+    ['applied_to_invoice', 1000, -500],
+    ['adjustment', -1500, -1500],
+  ]);
+});

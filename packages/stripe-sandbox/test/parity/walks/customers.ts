@@ -47,6 +47,11 @@ export async function walkCustomers({ stripe }: Observed): Promise<void> {
     billing_details: { email: 'ann@example.com', name: 'Ann' },
   });
 
+  const credit = await stripe.customers.createBalanceTransaction(customer.id, { amount: -200, currency: 'usd' });
+  await stripe.customers.updateBalanceTransaction(customer.id, credit.id, { description: 'Sorry' });
+  await stripe.customers.retrieveBalanceTransaction(customer.id, credit.id, { expand: ['customer'] });
+  await stripe.customers.listBalanceTransactions(customer.id);
+
   const setup = await stripe.setupIntents.create({
     customer: customer.id,
     allowed_payment_method_types: ['card'],

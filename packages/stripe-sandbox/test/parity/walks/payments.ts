@@ -68,6 +68,15 @@ export async function walkPayments({ stripe, control }: Observed): Promise<void>
   });
   await stripe.paymentIntents.cancel(released.id);
 
+  const byCharge = await stripe.paymentIntents.create({
+    amount: 800,
+    currency: 'usd',
+    capture_method: 'manual',
+    confirm: true,
+    payment_method: 'pm_card_visa',
+  });
+  await stripe.charges.capture(byCharge.latest_charge as string, { amount: 700 });
+
   const debit = await stripe.paymentMethods.create({
     type: 'sepa_debit',
     sepa_debit: { iban: 'DE89370400440532013000' },

@@ -50,6 +50,10 @@ export async function walkSubscriptions({ stripe, control }: Observed): Promise<
   });
   await stripe.subscriptions.retrieve(subscription.id);
 
+  const halted = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: price.id }] });
+  await stripe.subscriptions.pause(halted.id, { invoicing_behavior: 'invoice' });
+  await stripe.subscriptions.resume(halted.id);
+
   const poor = await stripe.customers.create({ email: 'poor@example.com' });
   await stripe.subscriptions.create({
     customer: poor.id,
