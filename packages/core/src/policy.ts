@@ -48,9 +48,12 @@ export function subscriptionAccess(sub: SubscriptionFact, item: SubscriptionItem
     case 'trialing': {
       const trialEnd = sub.trialEnd ?? periodEnd;
       const trialing = span(sub.startedAt, earliest(trialEnd, end), 'subscription_trialing');
-      const renews = end === null && convertsAfterTrial;
-      const slack = renews ? span(trialEnd, trialEnd + policy.renewalSlackHours * HOUR, 'subscription_slack') : [];
-      return ended({ ...base, willRenew: renews }, [...trialing, ...slack], end === null ? 'expired' : 'canceled');
+      // A cancellation that is scheduled for later lets the trial convert first.
+      const converts = convertsAfterTrial && (end === null || end > trialEnd);
+      const slackEnd = earliest(trialEnd + policy.renewalSlackHours * HOUR, end);
+      const slack = converts ? span(trialEnd, slackEnd, 'subscription_slack') : [];
+      const willRenew = converts && end === null;
+      return ended({ ...base, willRenew }, [...trialing, ...slack], end === null ? 'expired' : 'canceled');
     }
     case 'active': {
       const active = span(sub.startedAt, earliest(periodEnd, end), 'subscription_active');

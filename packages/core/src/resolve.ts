@@ -48,6 +48,8 @@ function* traces(fact: Fact, catalog: Catalog, policy: AccessPolicy): Generator<
   switch (fact.kind) {
     case 'subscription':
       for (const item of fact.items) {
+        // Stripe keeps an item of which no unit is left; nothing is paid for it.
+        if (item.quantity === 0) continue;
         const access = subscriptionAccess(fact, item, policy);
         for (const { via, mapping } of mappingsOf(catalog, item.priceId, item.productId)) {
           yield [mapping.code, mappedTrace(fact, via, mapping, item.quantity ?? 1, access)];

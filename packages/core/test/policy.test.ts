@@ -69,6 +69,18 @@ describe('a subscription', () => {
       'subscription_slack',
     ],
     [
+      'trialing, after a trial that converts and ends for good much later',
+      subscription({ status: 'trialing', trialEnd: 14 * DAY, cancelAt: 300 * DAY }),
+      14 * DAY,
+      'subscription_slack',
+    ],
+    [
+      'trialing, with cancel_at within the slack after the trial',
+      subscription({ status: 'trialing', trialEnd: 14 * DAY, cancelAt: 14 * DAY + HOUR }),
+      14 * DAY + HOUR,
+      'not: canceled',
+    ],
+    [
       'trialing, after a trial that cancels for want of a card',
       subscription({ status: 'trialing', trialEnd: 14 * DAY, trialEndBehavior: 'cancel', missingPaymentMethod: true }),
       14 * DAY,
@@ -105,6 +117,11 @@ describe('a subscription', () => {
 
   it('with paused collection is denied where the policy says so', () => {
     expect(at(inPeriod, [subscription({ collectionPaused: true })], { pauseCollection: 'deny' })).toBe('not: paused');
+  });
+
+  it('gives nothing by an item of which no unit is paid for', () => {
+    expect(at(inPeriod, [subscription({ items: [item({ quantity: 0 })] })])).toBe('not: no_source');
+    expect(at(inPeriod, [subscription({ items: [item({ quantity: null })] })])).toBe('subscription_active');
   });
 
   it('is granted by its longest item: periods are per item', () => {
