@@ -114,6 +114,11 @@ export interface SubscriptionFact {
   discounts: readonly Discount[];
   /** True when the trial will convert only if a payment method exists and none does. */
   missingPaymentMethod: boolean;
+  /**
+   * True when it ended because Stripe did not find it, and not by Stripe's word: should Stripe find it after all (the
+   * key was another account's), what Stripe says then holds.
+   */
+  notFound?: boolean;
 }
 
 export interface PurchaseLine {

@@ -96,7 +96,9 @@ export async function saveProduct(
 ): Promise<ProductRow | undefined> {
   const { projectId, product, now } = input;
   const at = new Date(now);
-  const state = { name: product.name, description: product.description, active: product.active, updated_at: at };
+  // What Stripe shows is not deleted, though it may have been thought so.
+  const shown = { name: product.name, description: product.description, active: product.active };
+  const state = { ...shown, deleted: false, updated_at: at };
   return await tx
     .insertInto('tollgate.products')
     .values({ id: product.id, project_id: projectId, ...state, created_at: new Date(product.createdAt) })
@@ -134,6 +136,7 @@ export async function savePrice(
     nickname: price.nickname,
     lookup_key: await freedLookupKey(tx, projectId, price),
     active: price.active,
+    deleted: false,
     updated_at: at,
   };
   return await tx

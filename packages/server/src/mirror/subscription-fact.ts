@@ -10,6 +10,11 @@ export function hasEnded(status: string): boolean {
   return ENDED.has(status);
 }
 
+/** Whether Stripe itself said that it has ended: then nothing that is read of it later can say otherwise. */
+export function hasEndedForGood({ status, notFound }: SubscriptionFact): boolean {
+  return hasEnded(status) && notFound !== true;
+}
+
 /** Every status that Stripe has today. One that it invents grants nothing until somebody has decided what it means. */
 const KNOWN = new Set(['active', 'trialing', 'past_due', 'unpaid', 'incomplete', 'paused', ...ENDED]);
 
@@ -45,12 +50,17 @@ export function subscriptionFact(fetched: FetchedSubscription): SubscriptionFact
 }
 
 /**
- * The same subscription, over: what a fact becomes when Stripe has the object, or its customer, no more. One that has
- * ended already stays as it is.
+ * The same subscription, over: what a fact becomes when Stripe has its customer no more. One that has ended already
+ * stays as it is.
  */
 export function endedFact(fact: SubscriptionFact, at: Instant): SubscriptionFact {
   if (hasEnded(fact.status)) return fact;
   return { ...fact, status: 'canceled', canceledAt: fact.canceledAt ?? at, endedAt: fact.endedAt ?? at };
+}
+
+/** The same subscription, over because Stripe does not find it; until Stripe finds it again. */
+export function notFoundFact(fact: SubscriptionFact, at: Instant): SubscriptionFact {
+  return hasEnded(fact.status) ? fact : { ...endedFact(fact, at), notFound: true };
 }
 
 /**

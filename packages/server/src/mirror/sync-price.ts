@@ -63,6 +63,7 @@ async function keepPrice(
   if (known === undefined) await wakeParked(tx, connection.id, price.id);
   const changed =
     known === undefined ||
+    known.deleted ||
     (['nickname', 'lookup_key', 'active', 'unit_amount', 'currency'] as const).some(
       (field) => known[field] !== saved[field],
     );

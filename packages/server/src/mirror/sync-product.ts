@@ -39,6 +39,7 @@ export async function keepProduct(
   const view = productOfStripe(product as StripeProductLike);
   const same =
     known !== undefined &&
+    !known.deleted &&
     known.name === view.name &&
     known.description === view.description &&
     known.active === view.active;

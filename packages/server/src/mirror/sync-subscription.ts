@@ -10,7 +10,7 @@ import { recordTrials } from './record-trials.ts';
 import { saveOwned } from './save-owned.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
-import { endedFact, hasEnded, isKnownStatus, subscriptionFact } from './subscription-fact.ts';
+import { endedFact, hasEndedForGood, isKnownStatus, notFoundFact, subscriptionFact } from './subscription-fact.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 import { wakeOwnEvents } from './wake-own-events.ts';
 
@@ -39,7 +39,7 @@ export async function syncSubscription(
     }
     const fact = fetched.customer.deleted === true ? endedFact(read, fetch.now) : read;
     const known = await currentFact(tx, connection.id, 'subscription', id);
-    if (known !== undefined && hasEnded(known.fact.status) && fact.status !== known.fact.status) {
+    if (known !== undefined && hasEndedForGood(known.fact) && fact.status !== known.fact.status) {
       const { projectId, customerId } = known;
       return { status: 'unchanged', reason: 'subscription_ended', projectId, customerId };
     }
@@ -91,7 +91,11 @@ export async function completeHints(
 }
 
 /** Stripe has the subscription no more: the fact ends now, and what it gave until now stays in the history. */
-async function endSubscription({ db }: MirrorDeps, { ref, cause }: SyncRequest, fetch: Fetch): Promise<SyncResult> {
+async function endSubscription(
+  { db, log }: MirrorDeps,
+  { ref, cause }: SyncRequest,
+  fetch: Fetch,
+): Promise<SyncResult> {
   return await applyInOrder(db, fetch, async (tx) => {
     const known = await currentFact(tx, fetch.connectionId, 'subscription', ref.id);
     if (known === undefined) {
@@ -99,6 +103,20 @@ async function endSubscription({ db }: MirrorDeps, { ref, cause }: SyncRequest, 
     }
     const { projectId, customerId } = known;
     await lockCustomer(tx, customerId);
-    return await saveOwned(tx, { projectId, customerId, fact: endedFact(known.fact, fetch.now), fetch, cause });
+    const result = await saveOwned(tx, {
+      projectId,
+      customerId,
+      fact: notFoundFact(known.fact, fetch.now),
+      fetch,
+      cause,
+    });
+    if (result.status === 'applied') {
+      // Stripe deletes test data alone: in live mode it is the key that is wrong.
+      log.error(
+        { subscription: ref.id, connection: fetch.connectionId, customer: customerId },
+        'Stripe does not find a subscription, and its access has ended. Check that STRIPE_SECRET_KEY is of the same account',
+      );
+    }
+    return result;
   });
 }

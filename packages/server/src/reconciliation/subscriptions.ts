@@ -5,7 +5,7 @@ import {
   fetchSubscription,
   SUBSCRIPTION_EXPANSIONS,
 } from '../mirror/fetch-subscription.ts';
-import { endedFact, hasEnded, subscriptionFact } from '../mirror/subscription-fact.ts';
+import { endedFact, hasEnded, hasEndedForGood, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
@@ -68,7 +68,7 @@ async function compareFetched(look: Look, fetched: FetchedSubscription): Promise
     return { status: 'drift', drift };
   }
   // What has ended never begins again, and with a deleted customer everything has ended.
-  const over = hasEnded(stored.fact.status);
+  const over = hasEndedForGood(stored.fact);
   if (over && (fact.status !== stored.fact.status || fetched.customer.deleted === true)) return { status: 'in_sync' };
   const { projectId, customerId, recordedAt: since } = stored;
   const now = fetched.customer.deleted === true ? endedFact(fact, 0) : fact;

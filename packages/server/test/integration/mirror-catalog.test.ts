@@ -97,4 +97,17 @@ describe('a price', () => {
     expect(await world.sync('price', 'price_new')).toMatchObject({ status: 'applied' });
     expect(await priceRow('price_new')).toMatchObject({ deleted: true, active: false });
   });
+
+  it('is offered again, with its product, when Stripe finds them after all', async () => {
+    world.stripe.put(product('prod_back', { metadata: stamp() }), price('price_back', 'prod_back'));
+    const both = async () => [await world.sync('product', 'prod_back'), await world.sync('price', 'price_back')];
+    await both();
+    world.stripe.remove('prod_back');
+    world.stripe.remove('price_back');
+    await both();
+    world.stripe.put(product('prod_back', { metadata: stamp() }), price('price_back', 'prod_back'));
+    expect(await both()).toMatchObject([{ status: 'applied' }, { status: 'applied' }]);
+    expect(await productRow('prod_back')).toMatchObject({ deleted: false, active: true });
+    expect(await priceRow('price_back')).toMatchObject({ deleted: false, active: true });
+  });
 });

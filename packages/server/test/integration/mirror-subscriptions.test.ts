@@ -156,6 +156,16 @@ describe('a subscription', () => {
     expect(await world.fact(id)).toMatchObject({ endedAt });
   });
 
+  it('that Stripe did not find, as with the key of another account, is believed again when Stripe finds it', async () => {
+    const { id, externalId, make } = await subscribe();
+    await world.sync('subscription', id);
+    world.stripe.remove(id);
+    await world.sync('subscription', id);
+    world.stripe.put(make());
+    expect(await world.sync('subscription', id)).toMatchObject({ status: 'applied' });
+    expect(await world.access(project, externalId)).toEqual({ entitled: true, reason: 'subscription_active' });
+  });
+
   it('with a status that Stripe invents tomorrow grants nothing, and says so loudly', async () => {
     const { id, externalId } = await subscribe({ status: 'hibernating' });
     const lines: string[] = [];

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SUBSCRIPTION_EXPANSIONS } from '../../src/mirror/fetch-subscription.ts';
 import { createLog } from '../../src/platform/log.ts';
@@ -176,6 +177,18 @@ describe('a reconciliation after lost webhooks', () => {
     tollgate.sandbox.control.clearFaults();
     expect(run.status).toBe('completed');
     expect(about(run, id)).toMatchObject([{ cause: 'unknown', action: 'repaired' }]);
+  });
+
+  test('brings back what was not found while the key was another account’s', async () => {
+    const id = await subscriptionOf(await buy('lea', 'monthly'));
+    await reconcile(tollgate);
+    await tollgate.database.db
+      .updateTable('tollgate.facts')
+      .set({ body: sql`body || '{"status": "canceled", "notFound": true}'` })
+      .where('object_id', '=', id)
+      .execute();
+    expect(about(await reconcile(tollgate), id)).toMatchObject([{ kind: 'different', action: 'repaired' }]);
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
   });
 
   test('takes no list at its word that is older than what is stored', async () => {
