@@ -7,6 +7,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const MAIN = path.resolve(import.meta.dirname, '../packages/server/src/main.ts');
+const SANDBOX = path.resolve(import.meta.dirname, '../packages/stripe-sandbox/src/main.ts');
+const WEBHOOK_SECRET = 'whsec_benchmark_0123456789abcdefghij';
 export const ADMIN_KEY = 'tg_admin_benchmark_0123456789abcdefghijklmnop';
 
 export interface RunningService {
@@ -30,12 +32,20 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Starts the whole service on the embedded database and sandbox, and waits until it is ready. */
-export async function startService(options: { dataDir?: string; keepData?: boolean } = {}): Promise<RunningService> {
+export interface ServiceOptions {
+  dataDir?: string;
+  keepData?: boolean;
+  /** The sandbox as a process of its own, as Stripe is, so that its work is not counted as the service's. */
+  sandboxApart?: boolean;
+}
+
+/** Starts the whole service on the embedded database and a sandbox, and waits until it is ready. */
+export async function startService(options: ServiceOptions = {}): Promise<RunningService> {
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'tollgate-bench-')));
   const [port, sandboxPort] = [await freePort(), await freePort()];
+  const sandbox = options.sandboxApart === true ? await startSandbox(sandboxPort, port) : null;
   const started = performance.now();
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', MAIN], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
@@ -45,6 +55,13 @@ export async function startService(options: { dataDir?: string; keepData?: boole
       TOLLGATE_DATA_DIR: dataDir,
       TOLLGATE_ADMIN_KEY: ADMIN_KEY,
       LOG_LEVEL: 'info',
+      ...(sandbox === null
+        ? {}
+        : {
+            STRIPE_SECRET_KEY: 'sk_test_benchmark0123',
+            STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+            STRIPE_API_BASE: `http://127.0.0.1:${sandboxPort}`,
+          }),
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -64,9 +81,20 @@ export async function startService(options: { dataDir?: string; keepData?: boole
     },
     stop: async () => {
       await end(child);
+      if (sandbox !== null) await end(sandbox);
       if (options.keepData !== true) await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+async function startSandbox(port: number, servicePort: number): Promise<ChildProcess> {
+  const webhook = `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`;
+  const options = ['--port', String(port), '--webhook', webhook, '--webhook-secret', WEBHOOK_SECRET];
+  const child = spawn(process.execPath, [SANDBOX, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
+  process.once('exit', () => child.kill('SIGTERM'));
+  await new Promise((resolve) => child.stdout.once('data', resolve));
+  child.stdout.resume();
+  return child;
 }
 
 async function ready(url: string, child: ChildProcess): Promise<void> {

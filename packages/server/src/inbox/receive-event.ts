@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { StripeEvent } from '../stripe/webhook-event.ts';
 import type { InboxDeps } from './deps.ts';
@@ -19,8 +20,8 @@ export async function receiveEvent(
   const now = new Date(clock.now());
   const todo = dispatch(event, connection);
   const over = todo.status !== 'received';
-  return await db.transaction().execute(async (tx) => {
-    const stored = await tx
+  const insert = async (on: Queryable) =>
+    await on
       .insertInto('tollgate.events')
       .values({
         connection_id: connection.id,
@@ -43,11 +44,12 @@ export async function receiveEvent(
       .onConflict((conflict) => conflict.columns(['connection_id', 'id']).doNothing())
       .returning('id')
       .executeTakeFirst();
-    if (stored === undefined) return false;
-    if (!over) {
-      const cause = { type: 'event', id: event.id } as const;
-      await requestSync(tx, { connectionId: connection.id, ref: todo.ref, cause });
-    }
+  // Most events call for nothing: one statement is enough for them.
+  if (over) return (await insert(db)) !== undefined;
+  return await db.transaction().execute(async (tx) => {
+    if ((await insert(tx)) === undefined) return false;
+    const cause = { type: 'event', id: event.id } as const;
+    await requestSync(tx, { connectionId: connection.id, ref: todo.ref, cause });
     return true;
   });
 }
