@@ -64,9 +64,13 @@ describe("the README's first integration", () => {
     await writeFile(path.join(folder, 'first.ts'), sample);
 
     const before = await run(process.execPath, ['first.ts'], { cwd: folder, env });
-    expect(before.stdout).toMatch(/^Buy at http.*\nfalse\n$/);
+    expect(before.stdout).toMatch(/^Buy at http\S+\n$/);
     await pay(/Buy at (\S+)/.exec(before.stdout)?.[1] ?? '');
     await tollgate.until(async () => (await secret.get('/check?customer_id=u_42&feature=pro_export')).body.entitled);
+    const after = await run(process.execPath, ['first.ts'], { cwd: folder, env });
+    expect(after.stdout).toBe('u_42 may export.\n');
+    const wrongKey = { ...env, TOLLGATE_SECRET_KEY: 'tg_sk_wrong' };
+    await expect(run(process.execPath, ['first.ts'], { cwd: folder, env: wrongKey })).rejects.toThrow('unauthorized');
     const [shell = ''] = blocks(named('README.md'), 'sh');
     expect(JSON.parse(await bash(shell))).toMatchObject({ object: 'decision', entitled: true });
   });
