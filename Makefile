@@ -14,7 +14,8 @@ NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-si
 install: $(INSTALLED)
 
 $(INSTALLED): package-lock.json
-	npm ci --no-audit --no-fund
+# Some packages declare a newer Node than the one that runs npm here: they run on the project's own.
+	npm ci --no-audit --no-fund --loglevel=error
 	@touch $(INSTALLED)
 
 ## Run the whole service, offline, with the sandbox and a demo when nothing else is configured.
