@@ -57,7 +57,7 @@ function sourceWords(source: ExplainedSource, asOf: string, names: ReadonlyMap<s
   const name = source.via === null ? null : names.get(source.via);
   const kind = source.effect === 'deny' ? 'Prohibition' : `${source.type[0]?.toUpperCase()}${source.type.slice(1)}`;
   return html`<li class="stack-s">
-<div class="row"><h3>${kind}${name ? html` <span class="soft">to ${name}</span>` : null}${amount}</h3><span class="tag ${tone}">${verdict}</span></div>
+<div class="row"><h3>${kind}${name ? html` <span class="soft">${source.type === 'subscription' ? 'to' : 'of'} ${name}</span>` : null}${amount}</h3><span class="tag ${tone}">${verdict}</span></div>
 ${
   source.windows.length === 0
     ? html`<p class="soft small">Gives nothing at any time: ${reasonWords(source.reason)}.</p>`
@@ -87,6 +87,6 @@ ${
     ? html`<p class="soft small">Every subscription, purchase and grant of this customer was looked at. None gives it.</p>`
     : html`<ul class="plain lines">${sources.map((source) => sourceWords(source, explanation.as_of, names))}</ul>`
 }
-${explanation.next_change_at === null ? null : html`<p class="soft small">The answer changes next at ${moment(explanation.next_change_at)} (UTC).</p>`}
+${explanation.next_change_at === null ? null : html`<p class="soft small">The answer changes next on ${moment(explanation.next_change_at)} (UTC).</p>`}
 </div>`;
 }

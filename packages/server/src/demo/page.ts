@@ -121,7 +121,7 @@ function grantStep({ demo, now }: PageState, granted: boolean): Step {
       GRANTS.map(({ id, name }) => ({ value: id, name })),
       null,
     )}</select></div>
-<div><label for="days">How long</label><select id="days" name="days"><option value="30">30 days</option><option value="">Without end</option></select></div></div>
+<div><label for="days">How long</label><select id="days" name="days"><option value="">Without end</option><option value="30">30 days</option></select></div></div>
 <div><label for="grant-reason">Reason</label><input id="grant-reason" name="reason" value="An apology for the outage" maxlength="200" required></div>
 <p><button class="primary">Grant</button></p></form>`,
     call: grantCall(demo, now.customerId, 'priority_support', 'An apology for the outage', null),

@@ -2,8 +2,19 @@ import { type Html, html } from './html.ts';
 import type { CustomerNow, FeatureNow } from './state.ts';
 import { moment, reasonWords, valueWords } from './words.ts';
 
+/** When the last of the paid periods that give a feature renews; `valid_to` is later, by the slack. */
+function renewalOf({ reason, sources }: FeatureNow): string | null {
+  if (reason !== 'subscription_active') return null;
+  const renewals = sources.flatMap((source) =>
+    source.reason === reason && source.will_renew === true && source.period_end ? [source.period_end] : [],
+  );
+  return renewals.sort().at(-1) ?? null;
+}
+
 function why(feature: FeatureNow): string {
   if (!feature.entitled) return reasonWords(feature.reason);
+  const renewal = renewalOf(feature);
+  if (renewal !== null) return `${reasonWords(feature.reason)}, renews on ${moment(renewal)}`;
   const until = feature.valid_to === null ? 'without end' : `until ${moment(feature.valid_to)}`;
   return `${reasonWords(feature.reason)}, ${until}`;
 }
@@ -28,6 +39,6 @@ export function statePanel(now: CustomerNow): Html {
   return html`<div id="state" data-version="${now.version}" class="stack">
 <ul class="plain lines">${now.features.map(featureItem)}</ul>
 ${ending(now)}
-<p class="small soft">${now.version === 0 ? 'Nothing is known of this customer yet.' : `Version ${now.version} of what is known.`}${now.nextChangeAt === null ? null : ` Changes by itself at ${moment(now.nextChangeAt)}.`}</p>
+<p class="small soft">${now.version === 0 ? 'Nothing is known of this customer yet.' : `Version ${now.version} of what is known.`}${now.nextChangeAt === null ? null : ` Changes by itself on ${moment(now.nextChangeAt)}.`}</p>
 </div>`;
 }

@@ -5,6 +5,8 @@ import { customerOf, FIRST_CUSTOMER, newCustomerCookie } from '../../src/demo/cu
 import { type Explanation, explanationWords } from '../../src/demo/explanation.ts';
 import { html } from '../../src/demo/html.ts';
 import { isFromThisMachine, isOwnForm } from '../../src/demo/own-browser.ts';
+import { statePanel } from '../../src/demo/panel.ts';
+import type { CustomerNow, EntitlingSource } from '../../src/demo/state.ts';
 
 function request(address: string, headers: Record<string, string>): FastifyRequest {
   return { socket: { remoteAddress: address }, headers } as unknown as FastifyRequest;
@@ -99,4 +101,32 @@ test('an explanation without any source says so', () => {
   const text = explanationWords(explanation, new Map()).text;
   expect(text).toContain('Export as PDF: no');
   expect(text).toContain('nothing bought or granted gives it');
+});
+
+test('an explanation names what a subscription is to, and what a purchase is of', () => {
+  const purchase = { ...SOURCE, type: 'purchase', id: 'pi_1', reason: 'purchase' };
+  const text = explanationWords({ ...EXPLANATION, sources: [SOURCE, purchase] }, new Map([['price_1', 'Pro']])).text;
+  expect(text).toContain('Subscription <span class="soft">to Pro</span>');
+  expect(text).toContain('Purchase <span class="soft">of Pro</span>');
+});
+
+test('the list says when a paid period renews, not when the slack after it ends', () => {
+  const renewing = { type: 'subscription', id: 'sub_1', reason: 'subscription_active', will_renew: true };
+  const panel = (sources: EntitlingSource[]) => {
+    const known = { code: 'pro_export', name: 'Export as PDF', type: 'boolean', description: '' } as const;
+    const decision = { feature: 'pro_export', entitled: true, value: null, unlimited: false };
+    const until = { reason: 'subscription_active', valid_to: '2026-12-04T00:00:00.000Z' };
+    const now: CustomerNow = {
+      customerId: 'ada',
+      version: 1,
+      nextChangeAt: '2026-12-01T00:00:00.000Z',
+      features: [{ ...decision, ...until, known, sources }],
+    };
+    return statePanel(now).text;
+  };
+  const monthly = { ...renewing, period_end: '2026-12-01T00:00:00.000Z' };
+  const sooner = { ...renewing, id: 'sub_2', period_end: '2026-11-09T00:00:00.000Z' };
+  expect(panel([monthly, sooner])).toContain('a paid period, renews on 1 Dec 2026, 00:00<');
+  expect(panel([monthly])).toContain('Changes by itself on 1 Dec 2026, 00:00.');
+  expect(panel([{ ...monthly, will_renew: false }])).toContain('a paid period, until 4 Dec 2026, 00:00');
 });
