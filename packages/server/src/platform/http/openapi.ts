@@ -35,6 +35,11 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
     routePrefix: '/docs',
     staticCSP: PAGE_HEADERS['content-security-policy'],
     uiConfig: { deepLinking: true, persistAuthorization: false },
+    theme: {
+      title: 'Tollgate · API',
+      // Its bar has another project's logo, and a field for another document's address.
+      css: [{ filename: 'tollgate.css', content: '.swagger-ui .topbar{display:none}' }],
+    },
   });
 }
 
