@@ -8,6 +8,8 @@ export interface CardBehaviour {
   disputes?: 'fraudulent' | 'inquiry' | 'product_not_received';
   /** The customer is asked by their bank before the first payment. */
   authenticates?: boolean;
+  /** It is asked before every payment, however often it has been confirmed. */
+  asksAgain?: boolean;
   /** The payment is under way for days, and then settles or fails. */
   settles?: 'fails' | 'succeeds';
   /** Refunds of it fail after they looked like succeeding, or stay pending for a while. */
@@ -34,10 +36,9 @@ const BEHAVIOURS: Record<string, CardBehaviour> = {
   '4000000000002685': { ...PAYS, disputes: 'product_not_received' },
   '4000000000001976': { ...PAYS, disputes: 'inquiry' },
   '4000002500003155': { ...PAYS, authenticates: true },
-  // These ask the bank every time, and not only until they have been set up.
-  '4000002760003184': { ...PAYS, authenticates: true },
-  '4000000000003220': { ...PAYS, authenticates: true },
-  '4000000000003063': { ...PAYS, authenticates: true },
+  '4000002760003184': { ...PAYS, authenticates: true, asksAgain: true },
+  '4000000000003220': { ...PAYS, authenticates: true, asksAgain: true },
+  '4000000000003063': { ...PAYS, authenticates: true, asksAgain: true },
   DE89370400440532013000: { ...PAYS, settles: 'succeeds' },
   DE62370400440532013001: { ...PAYS, settles: 'fails' },
   AT611904300234573201: { ...PAYS, settles: 'succeeds' },

@@ -4,16 +4,18 @@ import { attempt } from '../billing/payments.ts';
 import { collect } from '../billing/settlement.ts';
 import { change } from '../events.ts';
 import type { PaymentIntent, PaymentMethod } from '../model.ts';
+import { answerSetup } from '../resources/confirm-setup.ts';
 import type { World } from '../world.ts';
 import { authenticationPage } from './authentication-view.ts';
 import { type PageRequest, type PageResponse, page } from './http.ts';
 import { messagePage } from './layout.ts';
 
-/** `/authenticate/pi_…`: where `next_action` sends a customer whose bank wants to be asked. */
-export const AUTHENTICATION_PATH = /^\/authenticate\/(pi_[A-Za-z0-9_]+)$/;
+/** `/authenticate/pi_…` or `seti_…`: where `next_action` sends a customer whose bank wants to be asked. */
+export const AUTHENTICATION_PATH = /^\/authenticate\/((?:pi|seti)_[A-Za-z0-9_]+)$/;
 
 /** The bank's question about a payment that was tried over the API, and what its answer does. */
 export function handleAuthentication(world: World, request: PageRequest, intentId: string): PageResponse {
+  if (intentId.startsWith('seti_')) return handleSetup(world, request, intentId);
   const intent = world.store.get('payment_intent', intentId);
   const method = intent?.payment_method && world.store.get('payment_method', intent.payment_method);
   if (intent === undefined) return page(messagePage('No such payment', 'The address leads to no payment.'), 404);
@@ -57,4 +59,22 @@ function refuse(world: World, intent: PaymentIntent): PageResponse {
     };
   });
   return page(messagePage('Refused', 'The payment was not made. You can close the page.'));
+}
+
+/** The bank's question about a card that is only set up: nothing is paid yet. */
+function handleSetup(world: World, request: PageRequest, intentId: string): PageResponse {
+  const intent = world.store.get('setup_intent', intentId);
+  const method = intent?.payment_method && world.store.get('payment_method', intent.payment_method);
+  if (intent === undefined) return page(messagePage('No such setup', 'The address leads to no setup.'), 404);
+  if (intent.status !== 'requires_action' || !method) {
+    return page(messagePage('Nothing to confirm', 'The bank does not ask about this card any more.'), 410);
+  }
+  if (request.method === 'GET') {
+    return page(authenticationPage(`/authenticate/${intent.id}`, lastFour(method), null, {}));
+  }
+  const confirmed = new URLSearchParams(request.body).get('authentication') === 'succeeded';
+  world.inTimeOf(intent.customer, () => answerSetup(world, intent, confirmed));
+  return confirmed
+    ? page(messagePage('Confirmed', 'The card is set up. You can close the page.'))
+    : page(messagePage('Refused', 'The card was not set up. You can close the page.'));
 }

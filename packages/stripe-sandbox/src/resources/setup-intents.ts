@@ -1,13 +1,12 @@
-import { needsAuthentication } from '../billing/payments.ts';
-import { invalidRequest, StripeError } from '../errors.ts';
+import { invalidRequest } from '../errors.ts';
 import { emit } from '../events.ts';
-import { bare } from '../expand.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Metadata, SetupIntent } from '../model.ts';
 import { clearable, flag, ignored, list, mergeMetadata, metadata, oneOf, optional, range, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
-import { checkMethod, giveMethod, resolveMethod } from './payment-methods.ts';
+import { confirmSetup } from './confirm-setup.ts';
+import { resolveMethod } from './payment-methods.ts';
 
 /** Stores a setup intent; with a payment method it has succeeded already. */
 export function createSetupIntent(
@@ -52,59 +51,6 @@ export function createSetupIntent(
   });
   emit(world, 'setup_intent.created', intent);
   if (intent.status === 'succeeded') emit(world, 'setup_intent.succeeded', intent);
-  return intent;
-}
-
-/** The bank refuses: the intent asks for another payment method. */
-function fail(world: World, intent: SetupIntent, error: unknown): unknown {
-  if (!(error instanceof StripeError) || error.type !== 'card_error') return error;
-  const { code = 'card_declined', decline_code, payment_method } = error.details;
-  intent.status = 'requires_payment_method';
-  intent.payment_method = null;
-  intent.last_setup_error = {
-    code,
-    ...(decline_code === undefined ? {} : { decline_code }),
-    doc_url: `https://stripe.com/docs/error-codes/${code.replaceAll('_', '-')}`,
-    message: error.message,
-    payment_method,
-    type: 'card_error',
-  };
-  emit(world, 'setup_intent.setup_failed', intent);
-  return new StripeError(error.status, error.type, error.message, { ...error.details, setup_intent: bare(intent) });
-}
-
-/** Confirms a setup intent: its payment method is checked and given to the customer. */
-function confirm(world: World, intent: SetupIntent, methodId: string | undefined, returnUrl?: string): SetupIntent {
-  const id = methodId ?? intent.payment_method;
-  if (id === null || id === undefined) {
-    throw invalidRequest('You cannot confirm this SetupIntent because it is missing a payment method.', {
-      param: 'payment_method',
-    });
-  }
-  if (intent.status === 'succeeded' || intent.status === 'canceled') {
-    throw invalidRequest(`This SetupIntent is already ${intent.status}.`, { code: 'setup_intent_unexpected_state' });
-  }
-  const customer = intent.customer === null ? null : world.need('customer', intent.customer, 'customer');
-  try {
-    const method = checkMethod(world, id, customer?.id ?? null, 'payment_method');
-    intent.payment_method = method.id;
-    if (needsAuthentication(method)) {
-      intent.status = 'requires_action';
-      intent.next_action = {
-        redirect_to_url: { return_url: returnUrl ?? null, url: `${world.baseUrl}/authenticate/${intent.id}` },
-        type: 'redirect_to_url',
-      };
-      emit(world, 'setup_intent.requires_action', intent);
-      return intent;
-    }
-    if (customer !== null) giveMethod(world, method, customer);
-  } catch (error) {
-    throw fail(world, intent, error);
-  }
-  intent.status = 'succeeded';
-  intent.next_action = null;
-  intent.last_setup_error = null;
-  emit(world, 'setup_intent.succeeded', intent);
   return intent;
 }
 
@@ -156,7 +102,7 @@ export const setupIntentRoutes = [
         intent.payment_method = method.id;
         intent.status = 'requires_confirmation';
       }
-      return params.confirm === true ? confirm(world, intent, undefined, params.return_url) : intent;
+      return params.confirm === true ? confirmSetup(world, intent, undefined, params.return_url) : intent;
     },
   ),
   route(
@@ -199,7 +145,8 @@ export const setupIntentRoutes = [
       return_url: optional(text),
       use_stripe_sdk: optional(flag),
     },
-    (world, params, id) => confirm(world, world.need('setup_intent', id), params.payment_method, params.return_url),
+    (world, params, id) =>
+      confirmSetup(world, world.need('setup_intent', id), params.payment_method, params.return_url),
   ),
   route('POST', '/setup_intents/:id/cancel', { cancellation_reason: optional(text) }, (world, params, id) => {
     const intent = world.need('setup_intent', id);

@@ -232,3 +232,59 @@ test('credit on a customer is noted, and the next invoice takes it', async () =>
     ['adjustment', -1500, -1500],
   ]);
 });
+
+test('a card whose bank wants to be asked is set up when its customer confirms it, and not when they refuse', async () => {
+  const { stripe } = await sandboxWithClient();
+  const customer = await stripe.customers.create({ email: 'ann@example.com' });
+  const ask = async () => {
+    const setup = await stripe.setupIntents.create({
+      customer: customer.id,
+      confirm: true,
+      payment_method: 'pm_card_authenticationRequiredOnSetup',
+    });
+    expect(setup).toMatchObject({ status: 'requires_action', next_action: { type: 'redirect_to_url' } });
+    return { id: setup.id, url: setup.next_action?.redirect_to_url?.url as string };
+  };
+  const answer = (url: string, authentication: string) =>
+    fetch(url, { method: 'POST', body: new URLSearchParams({ authentication }) });
+
+  const refused = await ask();
+  await answer(refused.url, 'failed');
+  expect(await stripe.setupIntents.retrieve(refused.id)).toMatchObject({
+    status: 'requires_payment_method',
+    last_setup_error: { code: 'setup_intent_authentication_failure' },
+  });
+  const confirmed = await ask();
+  expect((await answer(confirmed.url, 'succeeded')).status).toBe(200);
+  const done = await stripe.setupIntents.retrieve(confirmed.id);
+  expect(done).toMatchObject({ status: 'succeeded', next_action: null });
+  const paid = await stripe.paymentIntents.create({
+    amount: 500,
+    currency: 'usd',
+    customer: customer.id,
+    confirm: true,
+    off_session: true,
+    payment_method: done.payment_method as string,
+  });
+  expect(paid.status).toBe('succeeded');
+  expect((await answer(confirmed.url, 'succeeded')).status).toBe(410);
+});
+
+test('a card that asks again is confirmed for one payment at a time', async () => {
+  const { stripe } = await sandboxWithClient();
+  const customer = await stripe.customers.create({ email: 'ann@example.com' });
+  const method = await stripe.paymentMethods.attach('pm_card_authenticationRequired', { customer: customer.id });
+  for (let time = 0; time < 2; time += 1) {
+    const intent = await stripe.paymentIntents.create({
+      amount: 500,
+      currency: 'usd',
+      customer: customer.id,
+      confirm: true,
+      payment_method: method.id,
+    });
+    expect(intent.status).toBe('requires_action');
+    const url = intent.next_action?.redirect_to_url?.url as string;
+    await fetch(url, { method: 'POST', body: new URLSearchParams({ authentication: 'succeeded' }) });
+    expect((await stripe.paymentIntents.retrieve(intent.id)).status).toBe('succeeded');
+  }
+});
