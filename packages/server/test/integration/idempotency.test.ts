@@ -95,6 +95,26 @@ describe('a repeat with the same Idempotency-Key', () => {
     expect(done).toBe(3);
   });
 
+  test('gets the answer of one that ended while its sign of life was being written', async () => {
+    const key = freshKey();
+    const other = await database.pool.connect();
+    behave = async () => {
+      await other.query('begin');
+      const row = [key['idempotency-key']];
+      await other.query('select from tollgate.idempotency_keys where idempotency_key = $1 for update', row);
+      await sleep(STALE_AFTER_MS / 2);
+      return { done };
+    };
+    const first = service.admin.post('/act', { n: 1 }, key);
+    await sleep(STALE_AFTER_MS);
+    await other.query('commit');
+    other.release();
+    expect((await first).status).toBe(201);
+    const second = await service.admin.post('/act', { n: 1 }, key);
+    expect(second.headers.get('idempotent-replayed')).toBe('true');
+    expect(done).toBe(1);
+  });
+
   test('while the first runs is refused with 409, and only one of many at once runs', async () => {
     const key = freshKey();
     behave = async () => {

@@ -35,6 +35,8 @@ interface Held {
   lockedAt: Date;
   startedAt: number;
   heartbeat?: NodeJS.Timeout;
+  /** The signs of life, one after the other. */
+  renewal?: Promise<void>;
 }
 
 const held = new WeakMap<FastifyRequest, Held>();
@@ -123,7 +125,9 @@ async function begin(
   if (taken === undefined) return await repeat(db, { keyId, methodPath, idempotencyKey, requestHash }, reply);
 
   const mine: Held = { keyId, methodPath, idempotencyKey, lockedAt, startedAt: now };
-  mine.heartbeat = setInterval(() => void renew(db, clock, mine, request), staleAfterMs / 3).unref();
+  mine.heartbeat = setInterval(() => {
+    mine.renewal = (mine.renewal ?? Promise.resolve()).then(() => renew(db, clock, mine, request));
+  }, staleAfterMs / 3).unref();
   held.set(request, mine);
   return undefined;
 }
@@ -192,6 +196,8 @@ function ownRow(db: Database, mine: Held) {
 /** Keeps the answer for repeats, or frees the key when the answer says nothing about the request. */
 async function finish(db: Database, mine: Held, reply: FastifyReply, payload: unknown): Promise<void> {
   clearInterval(mine.heartbeat);
+  // It changes by what the row is recognised.
+  await mine.renewal;
   const { statusCode } = reply;
   try {
     if (statusCode === 401 || statusCode === 429 || statusCode >= 500) {
