@@ -44,7 +44,7 @@ export interface AccessPolicy {
   dispute: 'suspend' | 'keep';
   /** Whether a partial refund of a purchase revokes it. */
   partialRefund: 'keep' | 'revoke';
-  /** Whether refunds of a subscription's invoice touch access to the refunded period. */
+  /** Whether refunds of a subscription's invoice touch access to the refunded period; `resolve` knows `ignore` alone. */
   subscriptionRefund: 'ignore' | 'revoke_period';
   /** Origins that checkout and portal may redirect to; empty: any https, and http on loopback. */
   redirectOrigins: readonly string[];

@@ -20,7 +20,8 @@ const fields = {
   dispute: OneOf(['suspend', 'keep'], { description: 'What an open dispute does to what the payment bought.' }),
   partial_refund: OneOf(['keep', 'revoke'], { description: 'What a partial refund does to a purchase.' }),
   subscription_refund: OneOf(['ignore', 'revoke_period'], {
-    description: "What the refund of a subscription's invoice does to the period that it paid.",
+    description:
+      "What the refund of a subscription's invoice does to the period that it paid. `revoke_period` is refused until it is built.",
   }),
   redirect_origins: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
     maxItems: MAX_ORIGINS,
@@ -54,10 +55,11 @@ export function policyToWire(policy: AccessPolicy): AccessPolicyWire {
 
 /**
  * A policy with the changes of a validated patch.
- * @throws TollgateError `invalid_request` when a redirect origin is none
+ * @throws TollgateError `invalid_request` when a redirect origin is none, and for what is not built yet
  */
 export function patchedPolicy(policy: AccessPolicy, patch: AccessPolicyPatchWire): AccessPolicy {
   refuseBadOrigins(patch.redirect_origins ?? []);
+  refuseUnbuilt(patch);
   return {
     pastDueGraceDays: patch.past_due_grace_days ?? policy.pastDueGraceDays,
     renewalSlackHours: patch.renewal_slack_hours ?? policy.renewalSlackHours,
@@ -67,6 +69,16 @@ export function patchedPolicy(policy: AccessPolicy, patch: AccessPolicyPatchWire
     subscriptionRefund: patch.subscription_refund ?? policy.subscriptionRefund,
     redirectOrigins: patch.redirect_origins ?? policy.redirectOrigins,
   };
+}
+
+/** A setting that nothing followed from would be believed. */
+function refuseUnbuilt({ subscription_refund }: AccessPolicyPatchWire): void {
+  if (subscription_refund !== 'revoke_period') return;
+  throw new TollgateError(
+    'invalid_request',
+    'Refunds of subscriptions do not touch access yet. Leave subscription_refund at ignore, and cancel the subscription to end its access.',
+    [{ path: 'access_policy.subscription_refund', message: 'revoke_period is not built yet' }],
+  );
 }
 
 function refuseBadOrigins(origins: readonly string[]): void {

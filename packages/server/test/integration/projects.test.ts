@@ -149,6 +149,8 @@ describe('updating a project', () => {
     [{ past_due_grace_days: '7' }, 'access_policy.past_due_grace_days'],
     [{ renewal_slack_hours: 0.5 }, 'access_policy.renewal_slack_hours'],
     [{ dispute: 'ignore' }, 'access_policy.dispute'],
+    // Nothing would follow from it yet: better refused than believed.
+    [{ subscription_refund: 'revoke_period' }, 'access_policy.subscription_refund'],
     [{ pastDueGraceDays: 3 }, 'access_policy.pastDueGraceDays'],
     [{ redirect_origins: ['http://app.example.com'] }, 'access_policy.redirect_origins.0'],
     [{ redirect_origins: ['https://ok.example', 'https://app.example.com/path'] }, 'access_policy.redirect_origins.1'],
