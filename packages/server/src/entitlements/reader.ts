@@ -16,7 +16,7 @@ export interface EntitlementReaderOptions {
   log: Log;
   /** Bytes that snapshots may take in memory. Default 128 MiB. */
   snapshotBytes?: number;
-  /** Bytes that the texts of answers may take. Default 32 MiB. */
+  /** Bytes that the texts of answers may take. Default 16 MiB. */
   answerBytes?: number;
   ages?: Partial<CacheAges>;
 }
@@ -49,7 +49,7 @@ export interface EntitlementReader {
 
 const MEBIBYTE = 1024 * 1024;
 const SNAPSHOT_BYTES = 128 * MEBIBYTE;
-const ANSWER_BYTES = 32 * MEBIBYTE;
+const ANSWER_BYTES = 16 * MEBIBYTE;
 const FEATURES_BYTES = 8 * MEBIBYTE;
 /** What a set costs for each of its texts. */
 const SET_ENTRY_BYTES = 100;
