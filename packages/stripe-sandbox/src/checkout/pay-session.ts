@@ -17,6 +17,8 @@ import { applyCode } from './promotion.ts';
 export interface CheckoutPayment {
   /** A test card's digits (blanks are taken out), or an IBAN for a debit that settles days later. */
   cardNumber: string;
+  /** When the card ends; left out, years from now. */
+  expiry?: { month: number; year: number } | undefined;
   /** A payment method that was made before, in place of a number. */
   method?: PaymentMethod | undefined;
   /** Needed when the session names no customer; left out, one is made up. */
@@ -182,7 +184,8 @@ export function payCheckoutSession(world: World, session: CheckoutSession, payme
     const payer = { email: emailOf(world, session, payment), name: payment.name };
     const probe = behaviourOf(number);
     if (probe.authenticates === true && payment.authenticated !== true) return refused('authentication_required');
-    const made = () => (debit ? createBankDebit(world, number, payer) : createCard(world, number, payer));
+    const made = () =>
+      debit ? createBankDebit(world, number, payer) : createCard(world, number, payer, payment.expiry);
     const method = payment.method ?? made();
     method.$.authenticated = !needsAuthentication(method) || payment.authenticated === true;
     return finish(world, session, payment, method);

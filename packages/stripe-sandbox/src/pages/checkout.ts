@@ -61,6 +61,7 @@ function pay(world: World, session: CheckoutSession, payUrl: string, sent: URLSe
   }
   const result = payCheckoutSession(world, session, {
     cardNumber: form.card.number,
+    expiry: form.card.ends,
     email: form.email === '' ? undefined : form.email,
     authenticated: sent.get('authentication') === 'succeeded',
   });

@@ -83,7 +83,7 @@ function saveCard(world: World, session: PortalSession, form: URLSearchParams): 
   const chosen = form.get('fill');
   if (chosen !== null) return show(world, session, null, { ...card, number: grouped(chosen), errors: {}, open: true });
   if (Object.keys(card.errors).length > 0) return show(world, session, null, { ...card, open: true }, 400);
-  const result = updateCardFromPortal(world, session, card.number);
+  const result = updateCardFromPortal(world, session, card.number, card.ends);
   if (result.ok) return done(session, 'card');
   return show(world, session, { good: false, text: result.message }, { ...card, open: true }, 402);
 }

@@ -24,6 +24,8 @@ export interface CardForm {
   number: string;
   expiry: string;
   cvc: string;
+  /** What `expiry` says, where it says something. */
+  ends?: { month: number; year: number };
   errors: { card_number?: string; expiry?: string; cvc?: string };
   /** Somebody is at it: where the form can be folded away, it is not. */
   open?: boolean;
@@ -94,5 +96,5 @@ export function readCard(form: URLSearchParams, isCardNumber: (digits: string) =
   if (end === null || month < 1 || month > 12) errors.expiry = 'Give the month and the year, such as 12 / 40.';
   else if (Date.UTC(year, month) / 1000 <= now) errors.expiry = 'Your card has expired.';
   if (!/^\d{3,4}$/.test(cvc.trim())) errors.cvc = 'Give three or four digits.';
-  return { number, expiry, cvc, errors };
+  return { number, expiry, cvc, errors, ...(errors.expiry === undefined ? { ends: { month, year } } : {}) };
 }

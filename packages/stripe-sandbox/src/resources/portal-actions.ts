@@ -104,6 +104,7 @@ export function updateCardFromPortal(
   world: World,
   session: PortalSession,
   cardNumber: string,
+  expiry?: { month: number; year: number },
 ): { ok: true } | { ok: false; message: string; declineCode: string } {
   if (!featuresOf(world, session).payment_method_update.enabled) refuse('change the payment method');
   const number = cardNumber.replace(/[\s-]/g, '');
@@ -114,7 +115,7 @@ export function updateCardFromPortal(
   if (declines !== null) return { ok: false, message: declineWords(declines).message, declineCode: declines };
   const customer = world.need('customer', session.customer, 'customer');
   return world.inTimeOf(session.customer, () => {
-    const method = createCard(world, number, { email: customer.email, name: customer.name });
+    const method = createCard(world, number, { email: customer.email, name: customer.name }, expiry);
     method.$.authenticated = true;
     giveMethod(world, method, customer);
     change(world, customer, 'customer.updated', () => {
