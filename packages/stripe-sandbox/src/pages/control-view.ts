@@ -209,8 +209,8 @@ export function controlPage(
 ${clockSection(world, nextChange)}
 ${subscriptions(world)}
 ${charges(world)}
-${events(world)}
 ${faults(world.faults)}
+${events(world)}
 </main>`,
   );
 }
