@@ -1,3 +1,4 @@
+import type { SubscriptionFact } from '@tollgate/core';
 import type { CustomerRow } from '../customers/find.ts';
 import { lockCustomer } from '../customers/lock.ts';
 import type { Database, Tx } from '../platform/database.ts';
@@ -22,7 +23,7 @@ export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Prom
   const connection = deps.connections.get(request.connectionId);
   const sequence = await takeNumber(db, connection.id, id);
   const customer = await fetchCustomer(connection, id);
-  if (customer.deleted === true) await syncSubscriptionsOf(deps, request);
+  await syncSubscriptionsOf(deps, request, customer.deleted === true ? isStanding : dependsOnCard);
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
   return await applyInOrder(db, fetch, async (tx) => {
     const linked = await lockLinked(tx, connection, id);
@@ -42,26 +43,38 @@ async function fetchCustomer({ client }: StripeConnection, id: string): Promise<
   }
 }
 
-/** With a customer, Stripe ends its subscriptions. They are fetched, since a customer here may have had several there. */
-async function syncSubscriptionsOf(deps: MirrorDeps, request: SyncRequest): Promise<void> {
-  for (const id of await liveSubscriptionsOf(deps.db, request)) {
+/** With a customer, Stripe ends its subscriptions. */
+function isStanding({ status }: SubscriptionFact): boolean {
+  return !hasEnded(status);
+}
+
+/** What becomes of a trial may hang on the customer's card, of which no event about the subscription tells. */
+function dependsOnCard({ status, trialEndBehavior }: SubscriptionFact): boolean {
+  return status === 'trialing' && trialEndBehavior !== 'create_invoice';
+}
+
+/** They are fetched, since a customer here may have had several there. */
+async function syncSubscriptionsOf(
+  deps: MirrorDeps,
+  request: SyncRequest,
+  isConcerned: (fact: SubscriptionFact) => boolean,
+): Promise<void> {
+  for (const { id } of (await subscriptionsOf(deps.db, request)).filter(isConcerned)) {
     await syncSubscription(deps, { ...request, partOf: request.ref, ref: { type: 'subscription', id } });
   }
 }
 
-async function liveSubscriptionsOf(db: Database, { connectionId, ref }: SyncRequest): Promise<string[]> {
+async function subscriptionsOf(db: Database, { connectionId, ref }: SyncRequest): Promise<SubscriptionFact[]> {
   const rows = await db
     .selectFrom('tollgate.facts as fact')
     .innerJoin('tollgate.customers as customer', 'customer.id', 'fact.customer_id')
     .where('customer.connection_id', '=', connectionId)
     .where('customer.stripe_customer_id', '=', ref.id)
     .where('fact.kind', '=', 'subscription')
-    .select(['fact.object_id', 'fact.body'])
+    .select('fact.body')
     .orderBy('fact.object_id')
     .execute();
-  return rows.flatMap(({ object_id, body }) =>
-    body.kind === 'subscription' && !hasEnded(body.status) ? [object_id] : [],
-  );
+  return rows.flatMap(({ body }) => (body.kind === 'subscription' ? [body] : []));
 }
 
 /** Every customer with this Stripe customer (one a project), locked in the order of their ids. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { customer, item, price, START, subscription } from '../support/mirror-objects.ts';
+import { customer, DAY, item, price, START, subscription } from '../support/mirror-objects.ts';
 import { INSTALLATION, type MirrorWorld, startMirrorWorld } from '../support/mirror-world.ts';
 
 let world: MirrorWorld;
@@ -83,6 +83,22 @@ describe('a Stripe customer', () => {
       sub,
     ]);
     expect(rows).toHaveLength(2);
+  });
+
+  it('that gets a card lets the trial convert that would have ended without one', async () => {
+    await world.addCustomer(project, 'trying', 'cus_trying');
+    const trial = subscription('sub_trying', 'cus_trying', [item('si_trying', price('price_a', 'prod_a'))], {
+      status: 'trialing',
+      trial_end: START + 7 * DAY,
+      trial_settings: { end_behavior: { missing_payment_method: 'cancel' } },
+    });
+    world.stripe.put(customer('cus_trying'), trial);
+    await world.sync('subscription', 'sub_trying');
+    expect(await world.fact('sub_trying')).toMatchObject({ missingPaymentMethod: true });
+    // Stripe tells of the customer alone: nothing of the subscription itself has changed.
+    world.stripe.put(customer('cus_trying', { invoice_settings: { default_payment_method: 'pm_card' } }));
+    await world.sync('customer', 'cus_trying');
+    expect(await world.fact('sub_trying')).toMatchObject({ missingPaymentMethod: false });
   });
 
   it('of two projects is told apart by what is bought', async () => {
