@@ -223,11 +223,3 @@ export interface FeatureTrace {
 export interface SnapshotBody {
   features: Readonly<Record<string, FeatureTrace>>;
 }
-
-/** A snapshot as stored and cached: version 0 is a customer never seen. */
-export interface Snapshot {
-  projectId: string;
-  customerId: string;
-  version: number;
-  body: SnapshotBody;
-}

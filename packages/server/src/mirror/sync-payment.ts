@@ -9,8 +9,6 @@ import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
-export { purchaseHints } from './save-purchase.ts';
-
 /** A payment intent: of a one-off checkout session its purchase, of a subscription's invoice its subscription. */
 export async function syncPayment(deps: MirrorDeps, request: SyncRequest): Promise<SyncResult> {
   const { db, clock } = deps;

@@ -1,11 +1,10 @@
 import { sql } from 'kysely';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
+import { forgetOldAnswers } from '../platform/http/idempotency.ts';
 import type { Task } from '../platform/jobs.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
-/** As long as a repeat of a request replays its answer. */
-const IDEMPOTENCY_KEPT_MS = 24 * HOUR_MS;
 /** As long as a job that failed for the last time can be looked at. */
 const DEAD_JOBS_KEPT_MS = 30 * 24 * HOUR_MS;
 
@@ -13,10 +12,7 @@ const DEAD_JOBS_KEPT_MS = 30 * 24 * HOUR_MS;
 export function housekeepingTask({ db, clock }: { db: Database; clock: Clock }): Task {
   return async () => {
     const now = clock.now();
-    await db
-      .deleteFrom('tollgate.idempotency_keys')
-      .where('created_at', '<', new Date(now - IDEMPOTENCY_KEPT_MS))
-      .execute();
+    await forgetOldAnswers(db, now);
     const deadBefore = new Date(now - DEAD_JOBS_KEPT_MS);
     await sql`delete from graphile_worker._private_jobs
                where attempts >= max_attempts and locked_at is null and updated_at < ${deadBefore}`.execute(db);

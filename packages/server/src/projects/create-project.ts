@@ -1,4 +1,4 @@
-import { type AccessPolicy, DEFAULT_ACCESS_POLICY } from '@tollgate/core';
+import { DEFAULT_ACCESS_POLICY } from '@tollgate/core';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Clock } from '../platform/clock.ts';
@@ -14,7 +14,6 @@ export interface CreateProjectInput {
   slug: string;
   /** The Stripe connection that the project sells through. Default `default`. */
   connectionId?: string | undefined;
-  policy?: AccessPolicy | undefined;
 }
 
 export interface CreatedProject {
@@ -43,7 +42,7 @@ export async function createProject(
         name: input.name,
         slug: input.slug,
         connection_id: input.connectionId ?? 'default',
-        access_policy: JSON.stringify(input.policy ?? DEFAULT_ACCESS_POLICY),
+        access_policy: JSON.stringify(DEFAULT_ACCESS_POLICY),
         created_at: at,
         updated_at: at,
       })

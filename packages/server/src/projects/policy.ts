@@ -4,8 +4,6 @@ import { type FieldError, TollgateError } from '../platform/errors.ts';
 import { Closed, named, OneOf } from '../platform/http/schemas.ts';
 import { originProblem } from './origins.ts';
 
-export { findProject, getProject, type Project } from './find-project.ts';
-
 const DAYS = { minimum: 0, maximum: 90 };
 const HOURS = { minimum: 0, maximum: 720 };
 const MAX_ORIGINS = 50;

@@ -8,8 +8,8 @@ import {
 } from '../mirror/fetch-purchase.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
+import { purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
-import { purchaseHints } from '../mirror/sync-payment.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
