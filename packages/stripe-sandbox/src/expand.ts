@@ -54,15 +54,26 @@ const SHOWN_IN_NESTED_LIST = 10;
  * lists inside it.
  */
 export function bare(object: object): Json {
-  const show = (key: string, value: unknown): unknown => {
-    if (key === '$') return undefined;
-    if (key === '' || !isGroup(value) || value.object !== 'list') return value;
-    const data = value.data as unknown[];
-    return data.length <= SHOWN_IN_NESTED_LIST
-      ? value
-      : { ...value, data: data.slice(0, SHOWN_IN_NESTED_LIST), has_more: true };
-  };
-  return JSON.parse(JSON.stringify(object, show)) as Json;
+  return shownFields(object as Json);
+}
+
+function shownFields(group: Json): Json {
+  const shown: Json = {};
+  // Written out, as every answer and every event goes through here.
+  for (const key in group) {
+    const value = group[key];
+    if (key !== '$' && value !== undefined) shown[key] = shownValue(value);
+  }
+  return shown;
+}
+
+function shownValue(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(shownValue);
+  const group = value as Json;
+  const { data } = group;
+  if (group.object !== 'list' || !Array.isArray(data) || data.length <= SHOWN_IN_NESTED_LIST) return shownFields(group);
+  return shownFields({ ...group, data: data.slice(0, SHOWN_IN_NESTED_LIST), has_more: true });
 }
 
 function isGroup(value: unknown): value is Json {
@@ -74,7 +85,7 @@ function expandField(target: Json, field: string, lookup: Lookup, refuse: () => 
   if (!(field in target) || target[field] === undefined) {
     const hidden = lookup.hidden(target, field);
     if (hidden === undefined) refuse();
-    target[field] = isGroup(hidden) || Array.isArray(hidden) ? bare(hidden as object) : hidden;
+    target[field] = isGroup(hidden) ? bare(hidden) : shownValue(hidden);
     return target[field];
   }
   const value = target[field];

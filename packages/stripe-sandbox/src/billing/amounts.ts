@@ -41,13 +41,26 @@ export function amountFor(price: Price, quantity: number): number {
 const ZERO_DECIMAL = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '));
 const THREE_DECIMAL = new Set(['bhd', 'jod', 'kwd', 'omr', 'tnd']);
 
-/** An amount as people read it, such as `$20.00`. */
-export function money(amount: number, currency: string): string {
+/** Making one is slow, and there are few currencies. */
+const FORMATS = new Map<string, { format: Intl.NumberFormat; unit: number }>();
+
+function formatOf(currency: string): { format: Intl.NumberFormat; unit: number } {
+  const known = FORMATS.get(currency);
+  if (known !== undefined) return known;
   const digits = ZERO_DECIMAL.has(currency) ? 0 : THREE_DECIMAL.has(currency) ? 3 : 2;
-  return new Intl.NumberFormat('en-US', {
+  const format = new Intl.NumberFormat('en-US', {
     style: 'currency',
     currency: currency.toUpperCase(),
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
-  }).format(amount / 10 ** digits);
+  });
+  const made = { format, unit: 10 ** digits };
+  FORMATS.set(currency, made);
+  return made;
+}
+
+/** An amount as people read it, such as `$20.00`. */
+export function money(amount: number, currency: string): string {
+  const { format, unit } = formatOf(currency);
+  return format.format(amount / unit);
 }
