@@ -52,7 +52,11 @@ export function guard(access: Access, authenticate: Authenticate, failures: Fail
           if (isGuess) failures.forgive(request.ip);
           done(admit(request, principal, access, failures));
         },
-        (error: unknown) => done(asError(error)),
+        (error: unknown) => {
+          // Nobody knows whether it was a guess.
+          if (isGuess) failures.forgive(request.ip);
+          done(asError(error));
+        },
       );
     } else {
       done(admit(request, found, access, failures));

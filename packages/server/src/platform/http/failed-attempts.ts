@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { TollgateError } from '../errors.ts';
 
-/** Limits how often an address may fail to authenticate. A request with a good key is never refused for it. */
+/** Limits how often an address may fail to authenticate. A request with a project's own key is never refused for it. */
 export interface FailedAttempts {
   count(address: string): void;
   /** Takes back one that was counted before it was known to be good. */

@@ -20,7 +20,6 @@ const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]
   already_subscribed: [409, 'The customer is already subscribed'],
   customer_linked: [409, 'The customer is linked to another Stripe customer'],
   feature_exists: [409, 'The feature exists already'],
-  feature_in_use: [409, 'The feature is in use'],
   idempotency_in_progress: [409, 'The first request with this key is still running'],
   lookup_key_taken: [409, 'The lookup key is taken'],
   reconciliation_running: [409, 'A reconciliation of this scope is running'],
