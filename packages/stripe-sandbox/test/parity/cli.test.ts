@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, test } from 'vitest';
 import { type Sandbox, startSandbox } from '../../src/index.ts';
 import { clientOf } from '../support/sandbox.ts';
 
@@ -99,19 +99,14 @@ const SETTLED_DAYS = 4;
 
 const CLI = join(import.meta.dirname, '../../../../node_modules/.bin/stripe');
 
-let sandbox: Sandbox;
 let home: string;
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'sandbox-cli-'));
-  sandbox = await startSandbox({ seed: 7 });
 });
-afterAll(async () => {
-  await sandbox.close();
-  await rm(home, { recursive: true, force: true });
-});
+afterAll(() => rm(home, { recursive: true, force: true }));
 
-function trigger(event: string): Promise<string> {
+function trigger(sandbox: Sandbox, event: string): Promise<string> {
   const args = ['trigger', event, '--api-base', sandbox.url, '--api-key', 'sk_test_123456789012'];
   const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home };
   return new Promise((resolve) => {
@@ -119,10 +114,14 @@ function trigger(event: string): Promise<string> {
   });
 }
 
-test.each(TRIGGERS)('stripe trigger %s', async (name) => {
-  sandbox.control.reset();
-  expect(await trigger(name)).toContain('Trigger succeeded!');
-  if (LATER.has(name)) sandbox.control.advance({ days: SETTLED_DAYS });
-  const events = await clientOf(sandbox).events.list({ type: EVENT_OF[name] ?? name, limit: 1 });
-  expect(events.data).toHaveLength(1);
+test.concurrent.for(TRIGGERS)('stripe trigger %s', async (name, { expect }) => {
+  const sandbox = await startSandbox({ seed: 7 });
+  try {
+    expect(await trigger(sandbox, name)).toContain('Trigger succeeded!');
+    if (LATER.has(name)) sandbox.control.advance({ days: SETTLED_DAYS });
+    const events = await clientOf(sandbox).events.list({ type: EVENT_OF[name] ?? name, limit: 1 });
+    expect(events.data).toHaveLength(1);
+  } finally {
+    await sandbox.close();
+  }
 });
