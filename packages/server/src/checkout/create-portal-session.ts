@@ -1,6 +1,7 @@
 import { findCustomer } from '../customers/find.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { getProject } from '../projects/find-project.ts';
+import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { isMissing, refusalOf, refusedParameter } from '../stripe/refusal.ts';
 import type { CheckoutDeps } from './deps.ts';
 import { ensurePortalConfiguration, forgetPortalConfiguration } from './portal-configuration.ts';
@@ -32,9 +33,9 @@ export async function createPortalSession(deps: CheckoutDeps, input: CreatePorta
   if (customer === undefined || stripeCustomerId === null) throw noBillingAccount();
   const flow_data =
     flow === undefined ? undefined : await flowData(db, { projectId, customerId: customer.id, returnUrl, flow });
-  const { client } = deps.connections.get(customer.connection_id);
+  const connection = deps.connections.get(customer.connection_id);
   const ask = async (configuration: string) => {
-    const session = await client.billingPortal.sessions.create({
+    const session = await connection.client.billingPortal.sessions.create({
       customer: stripeCustomerId,
       configuration,
       return_url: returnUrl,
@@ -49,6 +50,7 @@ export async function createPortalSession(deps: CheckoutDeps, input: CreatePorta
     if (!isMissing(error)) throw refusalOf(error);
     switch (refusedParameter(error)) {
       case 'customer':
+        refuseLossInLiveMode(connection, stripeCustomerId);
         await forgetStripeCustomer(deps, { customerId: customer.id, stripeCustomerId });
         throw noBillingAccount();
       case 'configuration':

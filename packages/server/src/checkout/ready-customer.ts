@@ -1,5 +1,6 @@
 import type { CustomerRow } from '../customers/find.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { askStripe, isMissing, refusalOf } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import type { CheckoutDeps } from './deps.ts';
@@ -41,14 +42,18 @@ export async function readyStripeCustomer(
   throw new Error(`The Stripe customer of ${customerId} is deleted as soon as it is made.`);
 }
 
-/** A Stripe customer; null for one that is deleted or was never there. */
-export async function retrieveCustomer({ client }: StripeConnection, id: string): Promise<Stripe.Customer | null> {
+/**
+ * A Stripe customer; null for one that is deleted or was never there.
+ * @throws TollgateError `stripe_unavailable`, `stripe_refused`; the latter in live mode for one that is not found
+ */
+async function retrieveCustomer(connection: StripeConnection, id: string): Promise<Stripe.Customer | null> {
   try {
-    const found = await client.customers.retrieve(id);
+    const found = await connection.client.customers.retrieve(id);
     return found.deleted === true ? null : found;
   } catch (error) {
-    if (isMissing(error)) return null;
-    throw refusalOf(error);
+    if (!isMissing(error)) throw refusalOf(error);
+    refuseLossInLiveMode(connection, id);
+    return null;
   }
 }
 

@@ -3,6 +3,7 @@ import type { CustomerRow } from '../customers/find.ts';
 import { lockCustomer } from '../customers/lock.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
@@ -22,23 +23,26 @@ export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Prom
   const { id } = request.ref;
   const connection = deps.connections.get(request.connectionId);
   const sequence = await takeNumber(db, connection.id, id);
-  const customer = await fetchCustomer(connection, id);
+  const found = await fetchCustomer(connection, id);
+  // One that is missing is as good as deleted.
+  const customer = found ?? { id, deleted: true };
   await syncSubscriptionsOf(deps, request, customer.deleted === true ? isStanding : dependsOnCard);
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
   return await applyInOrder(db, fetch, async (tx) => {
     const linked = await lockLinked(tx, connection, id);
+    if (found === null && linked.length > 0) refuseLossInLiveMode(connection, id);
     if (customer.deleted === true) return await forget(tx, linked, fetch.now);
     if (linked.length > 0) return await copyTo(tx, linked, customer, fetch.now);
     return await adopt(tx, connection, customer, fetch.now);
   });
 }
 
-/** One that is missing is as good as deleted. */
-async function fetchCustomer({ client }: StripeConnection, id: string): Promise<CustomerShape> {
+/** @returns null when Stripe does not find it; one that was deleted leaves a stub */
+async function fetchCustomer({ client }: StripeConnection, id: string): Promise<CustomerShape | null> {
   try {
     return parseShape(CustomerShape, await client.customers.retrieve(id), 'customer');
   } catch (error) {
-    if (isMissing(error)) return { id, deleted: true };
+    if (isMissing(error)) return null;
     throw error;
   }
 }

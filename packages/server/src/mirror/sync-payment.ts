@@ -21,7 +21,7 @@ export async function syncPayment(deps: MirrorDeps, request: SyncRequest): Promi
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
   return await applyInOrder(db, fetch, async (tx) =>
     purchase === null
-      ? await endPurchase(tx, id, fetch, request.cause)
+      ? await endPurchase(tx, connection, id, fetch, request.cause)
       : await savePurchase(tx, connection, purchase, fetch, request),
   );
 }

@@ -22,7 +22,7 @@ export async function syncSessionPurchase(deps: MirrorDeps, request: SyncRequest
   const fetch: Fetch = { connectionId: connection.id, objectId, sequence, now: clock.now() };
   return await applyInOrder(db, fetch, async (tx) =>
     purchase === null
-      ? await endPurchase(tx, id, fetch, request.cause)
+      ? await endPurchase(tx, connection, id, fetch, request.cause)
       : await savePurchase(tx, connection, purchase, fetch, request),
   );
 }

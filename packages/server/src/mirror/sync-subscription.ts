@@ -1,5 +1,6 @@
 import { lockCustomer } from '../customers/lock.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { type AttributionHints, attribute } from './attribute.ts';
 import { currentFact } from './current-fact.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
@@ -10,7 +11,14 @@ import { recordTrials } from './record-trials.ts';
 import { saveOwned } from './save-owned.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
-import { endedFact, hasEndedForGood, isKnownStatus, notFoundFact, subscriptionFact } from './subscription-fact.ts';
+import {
+  endedFact,
+  hasEnded,
+  hasEndedForGood,
+  isKnownStatus,
+  notFoundFact,
+  subscriptionFact,
+} from './subscription-fact.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 import { wakeOwnEvents } from './wake-own-events.ts';
 
@@ -92,7 +100,7 @@ export async function completeHints(
 
 /** Stripe has the subscription no more: the fact ends now, and what it gave until now stays in the history. */
 async function endSubscription(
-  { db, log }: MirrorDeps,
+  { db, log, connections }: MirrorDeps,
   { ref, cause }: SyncRequest,
   fetch: Fetch,
 ): Promise<SyncResult> {
@@ -101,6 +109,7 @@ async function endSubscription(
     if (known === undefined) {
       return { status: 'ignored', reason: 'missing_in_stripe', projectId: null, customerId: null };
     }
+    if (!hasEnded(known.fact.status)) refuseLossInLiveMode(connections.get(fetch.connectionId), ref.id);
     const { projectId, customerId } = known;
     await lockCustomer(tx, customerId);
     const result = await saveOwned(tx, {
@@ -111,7 +120,6 @@ async function endSubscription(
       cause,
     });
     if (result.status === 'applied') {
-      // Stripe deletes test data alone: in live mode it is the key that is wrong.
       log.error(
         { subscription: ref.id, connection: fetch.connectionId, customer: customerId },
         'Stripe does not find a subscription, and its access has ended. Check that STRIPE_SECRET_KEY is of the same account',

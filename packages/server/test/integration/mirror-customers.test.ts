@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { syncObject } from '../../src/mirror/sync-object.ts';
 import { customer, DAY, item, price, START, subscription } from '../support/mirror-objects.ts';
 import { INSTALLATION, type MirrorWorld, startMirrorWorld } from '../support/mirror-world.ts';
 
@@ -99,6 +100,16 @@ describe('a Stripe customer', () => {
     world.stripe.put(customer('cus_trying', { invoice_settings: { default_payment_method: 'pm_card' } }));
     await world.sync('customer', 'cus_trying');
     expect(await world.fact('sub_trying')).toMatchObject({ missingPaymentMethod: false });
+  });
+
+  it('that is not found in live mode is forgotten by nobody; one that was deleted leaves a stub there', async () => {
+    const id = await world.addCustomer(project, 'lost', 'cus_lost');
+    const request = { connectionId: 'default', cause: { type: 'event', id: 'evt' } } as const;
+    const sync = () => syncObject(world.inLiveMode(), { ...request, ref: { type: 'customer', id: 'cus_lost' } });
+    await expect(sync()).rejects.toMatchObject({ code: 'stripe_refused' });
+    expect(await row(id)).toMatchObject({ stripe_customer_id: 'cus_lost' });
+    world.stripe.put({ id: 'cus_lost', object: 'customer', deleted: true });
+    expect(await sync()).toMatchObject({ status: 'applied', reason: 'stripe_customer_deleted' });
   });
 
   it('of two projects is told apart by what is bought', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { syncObject } from '../../src/mirror/sync-object.ts';
 import {
   customer,
   DAY,
@@ -251,6 +252,16 @@ describe('a one-off purchase', () => {
     world.stripe.remove(intent);
     expect((await world.sync('payment', intent)).status).toBe('applied');
     expect(await world.access(project, externalId)).toMatchObject({ entitled: false });
+  });
+
+  it('does not end in live mode, where no payment is ever deleted', async () => {
+    const { intent, externalId } = await buy();
+    await world.sync('payment', intent);
+    world.stripe.remove(intent);
+    const request = { connectionId: 'default', cause: { type: 'event', id: 'evt' } } as const;
+    const sync = syncObject(world.inLiveMode(), { ...request, ref: { type: 'payment', id: intent } });
+    await expect(sync).rejects.toMatchObject({ code: 'stripe_refused' });
+    expect(await world.access(project, externalId)).toMatchObject({ entitled: true });
   });
 
   it('of a guest through a payment link is that of the customer whom the link names', async () => {

@@ -166,6 +166,17 @@ describe('a subscription', () => {
     expect(await world.access(project, externalId)).toEqual({ entitled: true, reason: 'subscription_active' });
   });
 
+  it('does not end in live mode because Stripe does not find it: nothing is deleted there, the key is wrong', async () => {
+    const { id, externalId } = await subscribe();
+    await world.sync('subscription', id);
+    world.stripe.remove(id);
+    const request = { connectionId: 'default', ref: { type: 'subscription', id }, cause: { type: 'event', id: 'evt' } };
+    await expect(syncObject(world.inLiveMode(), request as SyncRequest)).rejects.toMatchObject({
+      code: 'stripe_refused',
+    });
+    expect(await world.access(project, externalId)).toMatchObject({ entitled: true });
+  });
+
   it('with a status that Stripe invents tomorrow grants nothing, and says so loudly', async () => {
     const { id, externalId } = await subscribe({ status: 'hibernating' });
     const lines: string[] = [];

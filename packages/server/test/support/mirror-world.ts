@@ -14,6 +14,8 @@ export const INSTALLATION = 'test-installation';
 export interface Mirror {
   database: TestDatabase;
   deps: MirrorDeps;
+  /** The same, as if the connection moved real money. */
+  inLiveMode(): MirrorDeps;
   /** Moves the clock, which stands still otherwise. Epoch milliseconds. */
   setNow(ms: number): void;
   sync(type: ObjectType, id: string): Promise<SyncResult>;
@@ -59,6 +61,7 @@ export async function startMirror(apiBase: string): Promise<Mirror> {
   return {
     database,
     deps,
+    inLiveMode: () => ({ ...deps, connections: createConnections([{ ...connection, livemode: true }]) }),
     setNow: (ms) => {
       now = ms;
     },
