@@ -1,5 +1,4 @@
 export type { ReceiveDeps, SyncDeps } from './deps.ts';
-export { type InboxGauges, inboxGauges } from './gauges.ts';
 export { registerInboxRoutes } from './routes.ts';
 export { inboxTasks } from './tasks.ts';
 export { WAKE_SCHEDULE } from './wake-parked.ts';

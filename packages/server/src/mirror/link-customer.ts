@@ -5,8 +5,7 @@ import type { CustomerShape } from './shapes.ts';
 
 /**
  * Remembers a customer's Stripe customer where none is known yet; the row must be locked, and who the customer is must be
- * proven: with the link goes the billing portal. What waited for the Stripe
- * customer to become known is looked at again.
+ * proven: with the link goes the billing portal. What waited for the Stripe customer to become known is looked at again.
  * @returns false when the customer has another one, or another customer of the project has this one
  */
 export async function linkStripeCustomer(

@@ -1,6 +1,5 @@
 /** What the jobs do when a sync fails, with a stand-in for the mirror that fails as the test says. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { inboxGauges } from '../../src/inbox/gauges.ts';
 import type { SyncRequest, SyncResult } from '../../src/mirror/types.ts';
 import { TollgateError } from '../../src/platform/errors.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -192,31 +191,5 @@ test('an outcome is written down as what it is', async () => {
     sub_stale: ['processed', null],
     sub_ignored: ['ignored', 'other_installation'],
     sub_parked: ['parked', 'customer_unknown'],
-  });
-});
-
-test('the gauges count by status and know how long the oldest has waited', async () => {
-  const { url } = await start(
-    ({ ref }) => {
-      if (ref.id === 'sub_dead') throw new TollgateError('stripe_shape_unexpected', 'no');
-      if (ref.id === 'sub_failed') throw new TollgateError('stripe_unavailable', 'away');
-      return APPLIED;
-    },
-    { retry: { baseMs: 60_000, capMs: 60_000, maxAttempts: 3 } },
-  );
-  const ids: string[] = [];
-  for (const id of ['sub_1', 'sub_2', 'sub_dead', 'sub_failed']) {
-    const event = about(id);
-    await deliver(url, event);
-    ids.push(event.id);
-  }
-  await deliver(url, eventAbout('nobody.knows', {}));
-  await become(ids[3] ?? '', 'failed');
-  await become(ids[2] ?? '', 'dead');
-  for (const id of ids.slice(0, 2)) await become(id, 'processed');
-  const waiting = await row(ids[3] ?? '');
-  expect(await inboxGauges(database.db, waiting.received_at.getTime() + 90_000)).toEqual({
-    counts: { received: 0, processed: 2, ignored: 1, parked: 0, failed: 1, dead: 1 },
-    oldestUnprocessedSeconds: 90,
   });
 });
