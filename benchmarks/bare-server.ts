@@ -1,9 +1,10 @@
-/** The yardstick: a bare `node:http` server that sends the bytes of BODY_FILE to every request on PORT. */
+/** The yardstick: a bare `node:http` server that sends the bytes and headers of ANSWER_FILE to every request on PORT. */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 
-const body = readFileSync(process.env.BODY_FILE ?? '');
+const answer = JSON.parse(readFileSync(process.env.ANSWER_FILE ?? '', 'utf8')) as { headers: string[]; body: string };
+const body = Buffer.from(answer.body);
 createServer((_request, response) => {
-  response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length });
+  response.writeHead(200, answer.headers);
   response.end(body);
 }).listen(Number(process.env.PORT), '127.0.0.1', () => process.stdout.write('listening\n'));

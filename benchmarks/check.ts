@@ -1,5 +1,5 @@
 /**
- * Warm reads against a bare `node:http` server that sends the same bytes, and their latency in an open loop.
+ * Warm reads against a bare `node:http` server that sends the same bytes, and the latency of both in an open loop.
  * 100,000 customers with three features each; who is asked for follows Zipf's law.
  * CUSTOMERS, DURATION (seconds) and ROUNDS change the size of the run.
  */
@@ -9,12 +9,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import autocannon from 'autocannon';
 import { loadCustomers } from './load-customers.ts';
-import { ADMIN_KEY, call, end, freePort, startService, zipf } from './service.ts';
+import { type OpenLoopResult, openLoop } from './open-loop.ts';
+import { ADMIN_KEY, call, end, freePort, percentile, startService, zipf } from './service.ts';
 
 const CUSTOMERS = Number(process.env.CUSTOMERS ?? 100_000);
 const SECONDS = Number(process.env.DURATION ?? 8);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const CONNECTIONS = 32;
+/** Node adds what is about the connection by itself. */
+const OF_THE_CONNECTION = new Set(['connection', 'date', 'keep-alive']);
 
 const service = await startService();
 const idleMb = await service.residentMb();
@@ -51,7 +54,7 @@ const paths = {
 const results: string[] = [];
 for (const [name, pathOf] of Object.entries(paths)) {
   const sample = await fetch(service.url + pathOf(), { headers: { authorization: `Bearer ${key}` } });
-  const bare = await startBare(Buffer.from(await sample.arrayBuffer()));
+  const bare = await startBare(sample);
   const ratios: number[] = [];
   let rate = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -59,15 +62,17 @@ for (const [name, pathOf] of Object.entries(paths)) {
     rate = (await load(service.url, pathOf)).requests.average;
     ratios.push(rate / bareRate);
   }
-  await bare.stop();
   ratios.sort((a, b) => a - b);
   const median = ratios[Math.floor(ratios.length / 2)] ?? Number.NaN;
-  const paced = await load(service.url, pathOf, 5000);
+  const paced = { key, pathOf, perSecond: 5000, seconds: SECONDS, connections: CONNECTIONS };
+  const barePaced = await openLoop({ ...paced, url: bare.url });
+  const ownPaced = await openLoop({ ...paced, url: service.url });
   results.push(
     `${name.padEnd(13)} ${median.toFixed(2)} of bare node:http (${ratios.map((r) => r.toFixed(2)).join(', ')}), ` +
-      `${Math.round(rate).toLocaleString('en')}/s · at 5,000/s: p50 ${paced.latency.p50} ms, ` +
-      `p97.5 ${paced.latency.p97_5} ms, p99 ${paced.latency.p99} ms, ${paced.non2xx + paced.errors} errors`,
+      `${Math.round(rate).toLocaleString('en')}/s\n` +
+      `  at 5,000/s: ${latencyWords(ownPaced)}; bare: ${latencyWords(barePaced)}`,
   );
+  await bare.stop();
 }
 const loadedMb = await service.residentMb();
 process.stdout.write(`\n${results.join('\n')}\n`);
@@ -76,8 +81,13 @@ process.stdout.write(
 );
 await service.stop();
 
-/** Closed loop at full speed, or an open loop at `perSecond` (latency then counts from when a request was due). */
-function load(url: string, pathOf: () => string, perSecond?: number): Promise<autocannon.Result> {
+function latencyWords({ latencies, failures }: OpenLoopResult): string {
+  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(latencies, share).toFixed(1));
+  return `p50 ${p50} ms, p95 ${p95} ms, p99 ${p99} ms, ${failures} failures`;
+}
+
+/** Closed loop at full speed. */
+function load(url: string, pathOf: () => string): Promise<autocannon.Result> {
   const requests = Array.from({ length: 2_000 }, () => ({ path: pathOf() }));
   return autocannon({
     url,
@@ -85,17 +95,17 @@ function load(url: string, pathOf: () => string, perSecond?: number): Promise<au
     duration: SECONDS,
     headers: { authorization: `Bearer ${key}` },
     requests,
-    ...(perSecond === undefined ? {} : { overallRate: perSecond }),
   });
 }
 
-async function startBare(body: Buffer): Promise<{ url: string; stop(): Promise<void> }> {
+async function startBare(sample: Response): Promise<{ url: string; stop(): Promise<void> }> {
   const dir = await mkdtemp(path.join(tmpdir(), 'tollgate-bare-'));
-  const file = path.join(dir, 'body.json');
-  await writeFile(file, body);
+  const file = path.join(dir, 'answer.json');
+  const headers = [...sample.headers].filter(([name]) => !OF_THE_CONNECTION.has(name)).flat();
+  await writeFile(file, JSON.stringify({ headers, body: await sample.text() }));
   const port = await freePort();
   const child = spawn(process.execPath, [path.join(import.meta.dirname, 'bare-server.ts')], {
-    env: { ...process.env, BODY_FILE: file, PORT: String(port) },
+    env: { ...process.env, ANSWER_FILE: file, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   await new Promise((resolve) => child.stdout.once('data', resolve));

@@ -85,3 +85,33 @@ export function createSnapshotLoader(db: Database): (key: string) => Promise<Cac
     return waiter.promise;
   };
 }
+
+const VERSIONS = 'select external_id, version from tollgate.snapshots where project_id = $1 and external_id = any($2)';
+
+/**
+ * Tells which of the remembered snapshots are still the latest, by their versions alone.
+ * @returns a function of what is remembered by `snapshotKey`, which answers with the keys of those
+ */
+export function createSnapshotComparer(
+  db: Database,
+): (remembered: ReadonlyMap<string, CachedSnapshot>) => Promise<string[]> {
+  return async (remembered) => {
+    const byProject = new Map<string, Map<string, number>>();
+    for (const [key, { version }] of remembered) {
+      const [projectId = '', customerId = ''] = key.split('\n');
+      const customers = byProject.get(projectId) ?? new Map<string, number>();
+      byProject.set(projectId, customers.set(customerId, version));
+    }
+    const unchanged: string[] = [];
+    for (const [projectId, customers] of byProject) {
+      const { rows } = await db.executeQuery<Pick<Row, 'external_id' | 'version'>>(
+        CompiledQuery.raw(VERSIONS, [projectId, [...customers.keys()]]),
+      );
+      const latest = new Map(rows.map((row) => [row.external_id, row.version]));
+      for (const [customerId, version] of customers) {
+        if ((latest.get(customerId) ?? 0) === version) unchanged.push(snapshotKey(projectId, customerId));
+      }
+    }
+    return unchanged;
+  };
+}

@@ -26,6 +26,11 @@ export interface LoadingCacheOptions<V extends object> extends CacheAges {
   sizeOf: (value: V, key: string) => number;
   /** Whether a value that was read again is the one remembered, which is then kept with all that hangs on it. */
   same?: (a: V, b: V) => boolean;
+  /**
+   * Which of these are still what would be read: cheaper than reading them, where there is a way to tell. Without it what
+   * is due is read.
+   */
+  unchanged?: (remembered: ReadonlyMap<string, V>) => Promise<readonly string[]>;
   maxBytes: number;
   clock: Clock;
   /** Whether invalidations are heard now. */
@@ -39,12 +44,23 @@ const PATIENCE_WITH_FALLBACK_MS = 1_000;
 const PATIENCE_MS = 5_000;
 /** After a failed read old values answer at once for this long, rather than each waiting in vain. */
 const REST_AFTER_FAILURE_MS = 1_000;
+/**
+ * What is asked for is read again in the background once it has this part of its age: entries that were read together do
+ * not grow too old together, and nobody waits for them.
+ */
+const REFRESH_FROM = 0.5;
+const REFRESH_UNTIL = 0.9;
+/** Those that are due are read together, so many at a time. */
+const REFRESH_EVERY_MS = 20;
+const REFRESH_AT_ONCE = 1_000;
 /** What an entry costs beside what it holds. */
 const ENTRY_BYTES = 250;
 
 interface Entry<V> {
   readonly value: V;
   readAt: number;
+  /** The age at which it is read again while it still answers; Infinity once that is under way. */
+  refreshAgeMs: number;
   /** The generation of the cache in which it was read. */
   generation: number;
 }
@@ -66,6 +82,8 @@ export class LoadingCache<V extends object> {
   readonly #options: LoadingCacheOptions<V>;
   readonly #entries: LRUCache<string, Entry<V>>;
   readonly #loading = new Map<string, Promise<V>>();
+  readonly #due = new Set<string>();
+  #refreshing: NodeJS.Timeout | undefined;
   #generation = 0;
   #failedAt = Number.NEGATIVE_INFINITY;
   #hits = 0;
@@ -93,6 +111,7 @@ export class LoadingCache<V extends object> {
       const { maxAgeMs, maxAgeUnheardMs } = this.#options;
       if (age >= 0 && age < maxAgeMs && (age < maxAgeUnheardMs || this.#options.heard())) {
         this.#hits += 1;
+        if (age >= entry.refreshAgeMs) this.#refreshSoon(key, entry);
         return entry.value;
       }
     }
@@ -130,6 +149,51 @@ export class LoadingCache<V extends object> {
       entries: this.#entries.size,
       bytes: this.#entries.calculatedSize,
     };
+  }
+
+  #refreshSoon(key: string, entry: Entry<V>): void {
+    entry.refreshAgeMs = Number.POSITIVE_INFINITY;
+    this.#due.add(key);
+    this.#refreshing ??= setTimeout(() => this.#refresh(), REFRESH_EVERY_MS).unref();
+  }
+
+  #refresh(): void {
+    this.#refreshing = undefined;
+    const due = new Map<string, Entry<V>>();
+    for (const key of [...this.#due].slice(0, REFRESH_AT_ONCE)) {
+      this.#due.delete(key);
+      const entry = this.#entries.peek(key);
+      if (entry !== undefined && !this.#loading.has(key)) due.set(key, entry);
+    }
+    void this.#keepUnchanged(due).then((rest) => {
+      // What cannot be read now is read when it is asked for and too old.
+      for (const key of rest) this.#load(key).catch(() => {});
+    });
+    if (this.#due.size > 0) this.#refreshing = setTimeout(() => this.#refresh(), REFRESH_EVERY_MS).unref();
+  }
+
+  /** @returns the keys of those that have to be read */
+  async #keepUnchanged(due: ReadonlyMap<string, Entry<V>>): Promise<Iterable<string>> {
+    const { unchanged, clock } = this.#options;
+    if (unchanged === undefined || due.size === 0) return due.keys();
+    const startedAt = clock.now();
+    const generation = this.#generation;
+    const values = new Map([...due].map(([key, { value }]) => [key, value]));
+    const same = await unchanged(values).catch(() => null);
+    if (same === null) return [];
+    const rest = new Set(due.keys());
+    for (const key of same) {
+      rest.delete(key);
+      const entry = this.#entries.peek(key);
+      if (entry === undefined || entry !== due.get(key) || generation !== this.#generation) continue;
+      entry.readAt = startedAt;
+      entry.refreshAgeMs = this.#refreshAge();
+    }
+    return rest;
+  }
+
+  #refreshAge(): number {
+    return this.#options.maxAgeMs * (REFRESH_FROM + (REFRESH_UNTIL - REFRESH_FROM) * Math.random());
   }
 
   async #read(key: string, old: Entry<V> | undefined): Promise<V> {
@@ -186,11 +250,12 @@ export class LoadingCache<V extends object> {
     const known = this.#entries.peek(key);
     if (known !== undefined && this.#options.same?.(known.value, value) === true) {
       known.readAt = readAt;
+      known.refreshAgeMs = this.#refreshAge();
       known.generation = this.#generation;
       return known.value;
     }
     if (known !== undefined) this.#entries.delete(key);
-    this.#entries.set(key, { value, readAt, generation: this.#generation });
+    this.#entries.set(key, { value, readAt, refreshAgeMs: this.#refreshAge(), generation: this.#generation });
     return value;
   }
 

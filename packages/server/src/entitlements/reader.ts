@@ -5,7 +5,13 @@ import { listen } from '../platform/notify.ts';
 import { type Answer, Answers } from './answers.ts';
 import { CATALOG_CHANNEL, parseSnapshotMessage, SNAPSHOTS_CHANNEL } from './channels.ts';
 import { type KnownFeatures, loadFeatures, sameFeatures } from './load-features.ts';
-import { type CachedSnapshot, createSnapshotLoader, sameSnapshot, snapshotKey } from './load-snapshots.ts';
+import {
+  type CachedSnapshot,
+  createSnapshotComparer,
+  createSnapshotLoader,
+  sameSnapshot,
+  snapshotKey,
+} from './load-snapshots.ts';
 import { type CacheAges, type CacheCounts, DEFAULT_AGES, LoadingCache } from './loading-cache.ts';
 
 export interface EntitlementReaderOptions {
@@ -70,6 +76,7 @@ export async function createEntitlementReader(options: EntitlementReaderOptions)
   const snapshots = new LoadingCache<CachedSnapshot>({
     ...shared,
     load: createSnapshotLoader(db),
+    unchanged: createSnapshotComparer(db),
     sizeOf: ({ packed }, key) => Buffer.byteLength(packed) + Buffer.byteLength(key),
     same: sameSnapshot,
     maxBytes: options.snapshotBytes ?? SNAPSHOT_BYTES,

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { LoadingCache, type LoadingCacheOptions } from '../../src/entitlements/loading-cache.ts';
 import { notFound, TollgateError } from '../../src/platform/errors.ts';
+import { until } from '../support/until.ts';
 
 interface Value {
   text: string;
@@ -60,6 +62,67 @@ describe('a value that is remembered', () => {
     now += 59_999;
     expect(cache.get('a')).toEqual({ text: 'one' });
     now += 1;
+    expect(cache.get('a')).toBeInstanceOf(Promise);
+  });
+
+  test('is read again before it is too old, once, while the old one answers', async () => {
+    await fill('a', 'one');
+    now += 29_999;
+    cache.get('a');
+    await sleep(40);
+    expect(reads).toHaveLength(1);
+    now += 25_000;
+    expect([cache.get('a'), cache.get('a')]).toEqual([{ text: 'one' }, { text: 'one' }]);
+    await until(() => reads.length === 2);
+    expect(cache.get('a')).toEqual({ text: 'one' });
+    reads[1]?.answer('two');
+    await until(() => cache.peek('a')?.text === 'two');
+    now += 29_000;
+    expect(cache.get('a')).toEqual({ text: 'two' });
+    await sleep(40);
+    expect(reads).toHaveLength(2);
+  });
+
+  test('is not brought back by a read in the background that began before it was invalidated', async () => {
+    await fill('a', 'one');
+    now += 55_000;
+    cache.get('a');
+    await until(() => reads.length === 2);
+    cache.invalidate('a');
+    reads[1]?.answer('of before');
+    await sleep(10);
+    expect(cache.peek('a')).toBeUndefined();
+  });
+
+  test('is kept without being read when it is known to be unchanged', async () => {
+    let compared: (string | undefined)[] = [];
+    cache = create({
+      unchanged: async (remembered) => {
+        compared = [...remembered.values()].map(({ text }) => text);
+        return [...remembered.keys()].filter((key) => key === 'a');
+      },
+    });
+    await fill('a', 'one');
+    await fill('b', 'two');
+    now += 55_000;
+    cache.get('a');
+    cache.get('b');
+    await until(() => reads.length === 3);
+    expect(compared).toEqual(['one', 'two']);
+    expect(reads[2]?.key).toBe('b');
+    now += 20_000;
+    expect(cache.get('a')).toEqual({ text: 'one' });
+  });
+
+  test('answers on when the read in the background fails, until it is too old', async () => {
+    await fill('a', 'one');
+    now += 55_000;
+    cache.get('a');
+    await until(() => reads.length === 2);
+    reads[1]?.fail(new Error('no database'));
+    await sleep(10);
+    expect(cache.get('a')).toEqual({ text: 'one' });
+    now += 5_000;
     expect(cache.get('a')).toBeInstanceOf(Promise);
   });
 
