@@ -4,7 +4,7 @@ import { Logger, parseCronItems, run, type WorkerEvents } from 'graphile-worker'
 import { sql } from 'kysely';
 import type pg from 'pg';
 import type { Queryable } from './database.ts';
-import { keepJobLocksAlive } from './job-locks.ts';
+import { keepJobLocksAlive, trackClaims } from './job-locks.ts';
 import type { Log } from './log.ts';
 
 export type TaskName =
@@ -112,8 +112,9 @@ export function isCronSchedule(text: string): boolean {
 /**
  * Starts working on jobs. Several processes may do so on one database: each job is claimed by one of them.
  *
- * Graphile ends its workers when it cannot record what became of a job (the database went away at that moment). They
- * are started again, for ever; what the ended ones held is released like that of a killed process.
+ * Graphile ends its workers when it cannot record what became of a job (the database went away at that moment), and
+ * they are ended here when it could not even begin to look for jobs. They are started again, for ever; what the ended
+ * ones held is released like that of a killed process.
  */
 export async function startJobs(options: JobsOptions): Promise<Jobs> {
   const { log } = options;
@@ -174,6 +175,8 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
   reportJobs(events, options);
   const poolIds: string[] = [];
   events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id));
+  const claims = trackClaims(events);
+  const blind = failureBeforeTheFirstLook(events);
 
   const runner = await run({
     pgPool: pool,
@@ -208,7 +211,7 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
       })),
     ),
   });
-  const locks = keepJobLocksAlive({ pool, poolIds, log, sweepMs: pollMs * 2 });
+  const locks = keepJobLocksAlive({ pool, poolIds, claims, log, sweepMs: pollMs * 2 });
 
   // Once it could not record what became of several jobs, graphile (0.18) stops its workers, miscounts what is left to
   // record, and waits for it for ever.
@@ -227,12 +230,31 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
   const warn = (error?: unknown) => {
     if (!stopping) log.warn({ err: error }, 'The job workers ended; starting them again');
   };
-  const ended = Promise.race([runner.promise.catch(warn), halted.then(() => warn())]).then(stop);
+  const ended = Promise.race([runner.promise.catch(warn), halted.then(() => warn()), blind.then(warn)]).then(stop);
   return {
     ended,
     stop,
     letGo: () => locks.stop(),
   };
+}
+
+/**
+ * Resolves when a worker fails before any has looked for a job. Graphile (0.18) asks the database once for the ids of
+ * its tasks and keeps the answer, even if it is an error: such workers would fail for ever, and look alive.
+ */
+function failureBeforeTheFirstLook(events: WorkerEvents): Promise<unknown> {
+  let looked = false;
+  const look = () => {
+    looked = true;
+  };
+  events.once('worker:getJob:empty', look);
+  events.once('job:start', look);
+  return new Promise((resolve) => {
+    events.on('worker:getJob:error', ({ error }) => {
+      // Not at once: a worker that is stopped while it reports its failure ends with that failure instead of quietly.
+      if (!looked) setImmediate(resolve, error);
+    });
+  });
 }
 
 function reportJobs(events: WorkerEvents, { log, onFinish }: JobsOptions): void {
