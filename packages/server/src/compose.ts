@@ -80,7 +80,8 @@ export async function compose(parts: Parts): Promise<Service> {
       db,
       clock,
       adminKey: parts.adminKey ?? undefined,
-      onError: (error) => log.warn({ err: error }, 'Keys could not be read, or their last uses not written; trying again'),
+      onError: (error) =>
+        log.warn({ err: error }, 'Keys could not be read, or their last uses not written; trying again'),
     });
     stack.defer(() => authenticator.close());
     const heardKeys = await listen(
