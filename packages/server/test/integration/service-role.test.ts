@@ -62,7 +62,6 @@ describe("the service's own role", () => {
     const done: unknown[] = [];
     const task: Task = async (payload) => void done.push(payload);
     const names = [
-      'process_event',
       'sync_object',
       'recompute_customers',
       'wake_parked',
