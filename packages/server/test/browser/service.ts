@@ -26,7 +26,7 @@ export async function visit(): Promise<Visit> {
     browser,
     newcomer: async (options) => {
       const context = await browser.newContext(options);
-      context.setDefaultTimeout(15_000);
+      context.setDefaultTimeout(30_000);
       const page = await context.newPage();
       const complaints: string[] = [];
       page.on('pageerror', (error) => complaints.push(error.message));
@@ -35,7 +35,7 @@ export async function visit(): Promise<Visit> {
       });
       await page.goto(`${service.url}/`);
       await page.getByRole('button', { name: 'Start again as somebody else' }).click();
-      await page.waitForURL(`${service.url}/`);
+      await page.getByRole('heading', { name: /^What ada_[0-9a-f]{6} may do now$/ }).waitFor();
       return { page, complaints };
     },
     close: async () => {
