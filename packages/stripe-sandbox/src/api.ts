@@ -1,4 +1,5 @@
 import { StripeError, unauthorized, unknownUrl } from './errors.ts';
+import { type Answer, type AskedRequest, errorAnswer } from './exchange.ts';
 import { render } from './expand.ts';
 import { type FormGroup, parseForm } from './form.ts';
 import { lookupIn } from './hidden.ts';
@@ -10,26 +11,15 @@ import { Routes } from './routes.ts';
 import { catchUp } from './time.ts';
 import type { World } from './world.ts';
 
-/** A request to the API. */
-export interface ApiRequest {
-  method: string;
-  /** With the query, as it came. */
-  path: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  body: string;
-}
-
-export interface ApiAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
+/** An answer of the API. */
+export interface ApiAnswer extends Answer {
   /** The request was carried out, and its answer is to be lost on the way. */
   lost: boolean;
 }
 
 const routes = new Routes(apiRoutes);
 
-function header(request: ApiRequest, name: string): string | undefined {
+function header(request: AskedRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
@@ -38,7 +28,7 @@ function header(request: ApiRequest, name: string): string | undefined {
  * Any test key is taken; a live key is refused, so that nobody thinks that money moved. Browsers say `Origin` with
  * whatever a page has them send: no page of another site may act here with a key that it made up.
  */
-function authorize(request: ApiRequest): void {
+function authorize(request: AskedRequest): void {
   if (header(request, 'origin') !== undefined) throw unauthorized('The API is not for web pages.');
   const given = header(request, 'authorization') ?? '';
   const basic = /^Basic (.+)$/i.exec(given)?.[1];
@@ -57,7 +47,7 @@ function authorize(request: ApiRequest): void {
 }
 
 /** The parameters: those of the query, and for a POST those of the body. */
-function formOf(request: ApiRequest, query: string): FormGroup {
+function formOf(request: AskedRequest, query: string): FormGroup {
   if (request.method === 'GET') return parseForm(query);
   if (/json/.test(header(request, 'content-type') ?? '')) {
     throw new StripeError(400, 'invalid_request_error', 'Send parameters as application/x-www-form-urlencoded.');
@@ -65,19 +55,7 @@ function formOf(request: ApiRequest, query: string): FormGroup {
   return parseForm(request.body === '' ? query : request.body);
 }
 
-function errorAnswer(error: unknown): Pick<ApiAnswer, 'body' | 'headers' | 'status'> {
-  const known =
-    error instanceof StripeError
-      ? error
-      : new StripeError(
-          500,
-          'api_error',
-          `The sandbox failed: ${error instanceof Error ? error.message : String(error)}`,
-        );
-  return { status: known.status, headers: known.headers, body: JSON.stringify(known.envelope(), null, 2) };
-}
-
-function carryOut(world: World, request: ApiRequest, requestId: string): Omit<ApiAnswer, 'lost'> {
+function carryOut(world: World, request: AskedRequest, requestId: string): Answer {
   authorize(request);
   const [path = '', query = ''] = request.path.split(/\?(.*)/s);
   const found = routes.match(request.method, path.slice('/v1'.length));
@@ -94,7 +72,7 @@ function carryOut(world: World, request: ApiRequest, requestId: string): Omit<Ap
   const params = readParams(found.route.shape, form);
   // From here on the request counts as carried out: what comes of it is kept under its key, errors included.
   world.request = { id: requestId, idempotencyKey: key ?? null };
-  let answer: Pick<ApiAnswer, 'body' | 'headers' | 'status'>;
+  let answer: Answer;
   try {
     const result = found.route.run(world, params, found.ids);
     answer = { status: 200, headers: {}, body: JSON.stringify(render(result, expandPaths, lookupIn(world)), null, 2) };
@@ -106,16 +84,16 @@ function carryOut(world: World, request: ApiRequest, requestId: string): Omit<Ap
   if (request.method !== 'GET') world.changed();
   if (key === undefined) return answer;
   const { status, body, headers } = answer;
-  world.idempotency.keep(key, { fingerprint: print, requestId, status, body, at: Math.floor(Date.now() / 1000) });
+  world.idempotency.keep(key, { fingerprint: print, requestId, status, body });
   return { status, body, headers: { ...headers, 'Idempotency-Key': key, 'Original-Request': requestId } };
 }
 
 /** Answers one request to `/v1/…`. Never throws: whatever goes wrong is answered in Stripe's envelope. */
-export function answerApi(world: World, request: ApiRequest): ApiAnswer {
+export function answerApi(world: World, request: AskedRequest): ApiAnswer {
   const requestId = world.ids.make('req_');
   const version = header(request, 'stripe-version') ?? API_VERSION;
   let lost = false;
-  let answer: Omit<ApiAnswer, 'lost'>;
+  let answer: Answer;
   try {
     catchUp(world);
     lost = world.faults.request(request.method, request.path).lost && request.method !== 'GET';

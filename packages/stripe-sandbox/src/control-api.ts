@@ -1,16 +1,9 @@
-import type { ApiRequest } from './api.ts';
 import type { Control } from './control.ts';
 import { invalidRequest, unauthorized, unknownUrl } from './errors.ts';
+import type { Answer, AskedRequest } from './exchange.ts';
 import { bare, KIND_OF_PREFIX } from './expand.ts';
 import type { RequestFailure } from './faults.ts';
 import type { Kind } from './model.ts';
-
-/** What the control API answers with. */
-export interface ControlAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
 
 const KINDS: ReadonlySet<string> = new Set<Kind>(['coupon', ...Object.values(KIND_OF_PREFIX)]);
 
@@ -152,7 +145,7 @@ const OPERATIONS: Record<string, Operation> = {
  * Programs send JSON or nothing. A page of another site cannot send JSON without asking first, and whatever carries an
  * `Origin` is refused anyway: no web page may steer the sandbox behind somebody's back.
  */
-function readJson(request: ApiRequest): Given {
+function readJson(request: AskedRequest): Given {
   if (request.headers.origin !== undefined) throw unauthorized('The control API is not for web pages.');
   if (request.body === '') return {};
   let parsed: unknown;
@@ -172,7 +165,7 @@ function readJson(request: ApiRequest): Given {
  *
  * @throws StripeError when it cannot be carried out
  */
-export async function answerControl(control: Control, request: ApiRequest): Promise<ControlAnswer> {
+export async function answerControl(control: Control, request: AskedRequest): Promise<Answer> {
   const [path = ''] = request.path.split('?');
   const given = readJson(request);
   const kind = /^\/_sandbox\/objects\/([a-z_.]+)$/.exec(path)?.[1];

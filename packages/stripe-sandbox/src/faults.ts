@@ -66,9 +66,15 @@ export class FaultPlan {
   settings: Faults = { ...NO_FAULTS };
   /** Failures that were asked for one by one, oldest first. */
   planned: RequestFailure[] = [];
+  readonly #seconds: () => number;
   #requests = 0;
   #window = 0;
   #inWindow = 0;
+
+  /** @param seconds the time that the rate limit goes by */
+  constructor(seconds: () => number) {
+    this.#seconds = seconds;
+  }
 
   set(change: Partial<Faults>): Faults {
     this.settings = { ...this.settings, ...change };
@@ -135,7 +141,7 @@ export class FaultPlan {
   }
 
   #limit(perSecond: number): void {
-    const second = Math.floor(Date.now() / 1000);
+    const second = this.#seconds();
     if (second !== this.#window) {
       this.#window = second;
       this.#inWindow = 0;

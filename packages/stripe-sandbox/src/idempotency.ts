@@ -8,7 +8,7 @@ export interface KeptAnswer {
   requestId: string;
   status: number;
   body: string;
-  /** Real Unix seconds. */
+  /** Unix seconds of the time outside. */
   at: number;
 }
 
@@ -23,6 +23,12 @@ export function fingerprint(method: string, path: string, body: string): string 
 /** The answers that are given again when a request is repeated under its key. */
 export class IdempotencyKeys {
   readonly #answers = new Map<string, KeptAnswer>();
+  readonly #seconds: () => number;
+
+  /** @param seconds the time that keys are forgotten by */
+  constructor(seconds: () => number) {
+    this.#seconds = seconds;
+  }
 
   /**
    * The answer that was given under this key.
@@ -32,7 +38,7 @@ export class IdempotencyKeys {
   find(key: string, print: string): KeptAnswer | undefined {
     const kept = this.#answers.get(key);
     if (kept === undefined) return undefined;
-    if (kept.at < Date.now() / 1000 - KEPT_SECONDS) {
+    if (kept.at < this.#seconds() - KEPT_SECONDS) {
       this.#answers.delete(key);
       return undefined;
     }
@@ -46,8 +52,8 @@ export class IdempotencyKeys {
     return kept;
   }
 
-  keep(key: string, answer: KeptAnswer): void {
-    this.#answers.set(key, answer);
+  keep(key: string, answer: Omit<KeptAnswer, 'at'>): void {
+    this.#answers.set(key, { ...answer, at: this.#seconds() });
     if (this.#answers.size <= KEPT_ANSWERS) return;
     const [oldest] = this.#answers.keys();
     if (oldest !== undefined) this.#answers.delete(oldest);

@@ -15,7 +15,9 @@ const BREATHER = 10;
 
 interface Snapshot {
   format: typeof FORMAT;
+  /** Seconds ahead of the wall clock, and the time that it was. */
   offset: number;
+  now: number;
   random: RandomState;
   objects: Record<string, unknown[]>;
   schedules: [string, Due[]][];
@@ -31,6 +33,7 @@ function snapshot(world: World): Snapshot {
   return {
     format: FORMAT,
     offset: world.clock.offset,
+    now: world.clock.now(),
     random: world.ids.random.state,
     objects: world.store.dump(),
     schedules: [...world.schedules()].map(([testClock, schedule]) => [testClock, schedule.dump()]),
@@ -43,7 +46,7 @@ function snapshot(world: World): Snapshot {
 }
 
 function restore(world: World, saved: Snapshot): void {
-  world.clock.offset = saved.offset;
+  world.clock.resume(saved);
   world.ids.random.state = saved.random;
   world.store.load(saved.objects);
   linkPrices(world);

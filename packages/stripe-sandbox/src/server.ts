@@ -1,11 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { answerApi } from './api.ts';
+import { answer, type NoAnswer } from './answer.ts';
 import type { Control } from './control.ts';
-import { answerControl } from './control-api.ts';
-import { StripeError, unknownUrl } from './errors.ts';
+import { StripeError } from './errors.ts';
+import { type Answer, errorAnswer } from './exchange.ts';
 import { callsByOwnName } from './own-name.ts';
-import { handlePage } from './pages/index.ts';
-import { catchUp } from './time.ts';
 import type { World } from './world.ts';
 
 /** Longer than clients keep an idle connection, so that none is closed while a request is on its way. */
@@ -29,40 +27,12 @@ function readBody(request: IncomingMessage): Promise<string> {
   });
 }
 
-interface Answer {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
-
 function send(response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) });
   response.end(body);
 }
 
-function sendError(response: ServerResponse, error: unknown): void {
-  const known =
-    error instanceof StripeError
-      ? error
-      : new StripeError(
-          500,
-          'api_error',
-          `The sandbox failed: ${error instanceof Error ? error.message : String(error)}`,
-        );
-  const headers = { ...known.headers, 'Content-Type': 'application/json' };
-  send(response, { status: known.status, headers, body: JSON.stringify(known.envelope(), null, 2) });
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function respond(
-  world: World,
-  control: Control,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+async function ask(world: World, control: Control, request: IncomingMessage): Promise<Answer | NoAnswer> {
   if (!callsByOwnName(request, world.baseUrl)) {
     throw new StripeError(
       403,
@@ -70,36 +40,19 @@ async function respond(
       'The sandbox does not answer to this name. Open it as http://127.0.0.1 with its port.',
     );
   }
-  const method = request.method === 'HEAD' ? 'GET' : (request.method ?? 'GET');
-  const path = request.url ?? '/';
-  const asked = { method, path, headers: request.headers, body: await readBody(request) };
-  if (path.startsWith('/v1/')) {
-    // A request that is to hang is neither carried out nor answered.
-    if (world.faults.hangs(method, path)) return;
-    const { latencyMs } = world.faults.settings;
-    if (latencyMs > 0) await wait(latencyMs);
-    const answer = answerApi(world, asked);
-    if (answer.lost) request.socket.destroy();
-    else send(response, answer);
-    return;
-  }
-  if (path.startsWith('/_sandbox/')) {
-    send(response, await answerControl(control, asked));
-    return;
-  }
-  catchUp(world);
-  const page = handlePage(world, asked);
-  if (page === null) throw unknownUrl(method, path);
-  world.changed();
-  send(response, page);
+  const { method = 'GET', url: path = '/', headers } = request;
+  return answer(world, control, { method, path, headers, body: await readBody(request) });
 }
 
 /** The HTTP server of a world: the API, the control API and the hosted pages. It does not listen yet. */
 export function createSandboxServer(world: World, control: Control): Server {
   const server = createServer((request, response) => {
-    respond(world, control, request, response).catch((error: unknown) => {
-      if (!response.headersSent) sendError(response, error);
-    });
+    ask(world, control, request)
+      .catch(errorAnswer)
+      .then((answered) => {
+        if (answered === 'lost') request.socket.destroy();
+        else if (answered !== 'hang') send(response, answered);
+      });
   });
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   return server;

@@ -73,7 +73,7 @@ export function advanceTo(world: World, to: number): void {
   const now = world.clock.now();
   if (to < now) throw invalidRequest(`The sandbox's time cannot go back (it is ${now}).`, { param: 'to' });
   runUntil(world, null, to);
-  world.clock.offset += to - now;
+  world.clock.forward(to - now);
   world.changed();
 }
 

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Deliver } from './delivery.ts';
 import type { FaultPlan } from './faults.ts';
 import type { StripeEvent, WebhookEndpoint } from './model.ts';
+import type { Waits } from './waits.ts';
 
 /** One attempt to deliver one event to one endpoint, and how it went. */
 export interface DeliveryAttempt {
@@ -43,7 +43,7 @@ const KEPT_ATTEMPTS = 2_000;
 /**
  * The header that Stripe sends with a webhook.
  *
- * @param seconds Unix seconds of the *real* time: receivers refuse what is old, whatever the sandbox's clock says
+ * @param seconds Unix seconds of the receiver's time, which refuses what is old: whatever the sandbox's clock says
  */
 export function signatureHeader(body: string, secret: string, seconds: number): string {
   const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
@@ -57,18 +57,22 @@ interface Job {
   done: () => void;
 }
 
+/** What webhooks are sent with. */
+interface WebhookParts {
+  settings: DeliverySettings;
+  faults: FaultPlan;
+  endpoints: () => readonly WebhookEndpoint[];
+  waits: Waits;
+  deliver: Deliver;
+  /** The receivers' time, in Unix seconds. */
+  signedAt: () => number;
+}
+
 /** Delivers events to the endpoints that want them, signed, with retries until a 2xx. */
 export class Webhooks {
   /** The last attempts, oldest first. */
   readonly attempts: DeliveryAttempt[] = [];
-  readonly #settings: DeliverySettings;
-  readonly #faults: FaultPlan;
-  readonly #endpoints: () => readonly WebhookEndpoint[];
-  readonly #agents = {
-    http: new HttpAgent({ keepAlive: true, maxSockets: 64 }),
-    https: new HttpsAgent({ keepAlive: true, maxSockets: 64 }),
-  };
-  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #parts: WebhookParts;
   readonly #waiting = new Map<string, Job[]>();
   readonly #running = new Map<string, number>();
   /** How many deliveries of each event are not over yet. */
@@ -78,18 +82,18 @@ export class Webhooks {
   #closed = false;
   #ordinal = 0;
 
-  constructor(settings: DeliverySettings, faults: FaultPlan, endpoints: () => readonly WebhookEndpoint[]) {
-    this.#settings = settings;
-    this.#faults = faults;
-    this.#endpoints = endpoints;
+  constructor(parts: WebhookParts) {
+    this.#parts = parts;
   }
 
   /** The endpoints that an event of this type goes to. */
   wanting(type: string): WebhookEndpoint[] {
-    return this.#endpoints().filter(
-      ({ status, enabled_events }) =>
-        status === 'enabled' && (enabled_events.includes('*') || enabled_events.includes(type)),
-    );
+    return this.#parts
+      .endpoints()
+      .filter(
+        ({ status, enabled_events }) =>
+          status === 'enabled' && (enabled_events.includes('*') || enabled_events.includes(type)),
+      );
   }
 
   /** Sends an event on its way, through the faults that are set. */
@@ -97,7 +101,7 @@ export class Webhooks {
     this.#ordinal += 1;
     const wanting = this.wanting(event.type);
     if (wanting.length === 0) return;
-    const { waitsMs } = this.#faults.delivery(this.#ordinal);
+    const { waitsMs } = this.#parts.faults.delivery(this.#ordinal);
     if (waitsMs.length === 0) {
       for (const endpoint of wanting) this.#record(this.#job(event, endpoint), null, 'dropped on purpose');
     }
@@ -127,18 +131,14 @@ export class Webhooks {
   /** Stops every delivery and retry; what was on its way is still named by `unfinished`. */
   close(): void {
     this.#closed = true;
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#parts.waits.clear();
     this.#waiting.clear();
     this.#wake();
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
   }
 
   /** Gives up what is waiting and forgets the attempts so far. */
   forget(): void {
-    for (const timer of this.#timers) clearTimeout(timer);
-    this.#timers.clear();
+    this.#parts.waits.clear();
     this.#waiting.clear();
     this.attempts.length = 0;
     this.#ordinal = 0;
@@ -175,12 +175,7 @@ export class Webhooks {
   }
 
   #later(waitMs: number, run: () => void): void {
-    if (this.#closed) return;
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer);
-      run();
-    }, waitMs);
-    this.#timers.add(timer);
+    if (!this.#closed) this.#parts.waits.after(waitMs, run);
   }
 
   #enqueue(job: Job): void {
@@ -193,15 +188,19 @@ export class Webhooks {
 
   #pump(endpointId: string): void {
     const running = this.#running.get(endpointId) ?? 0;
-    if (this.#closed || running >= this.#settings.concurrency) return;
+    if (this.#closed || running >= this.#parts.settings.concurrency) return;
     const job = this.#waiting.get(endpointId)?.shift();
     if (job === undefined) return;
     this.#running.set(endpointId, running + 1);
-    this.#post(job, (status, error) => {
+    const ended = (status: number | null, error: string | null) => {
       this.#running.set(endpointId, (this.#running.get(endpointId) ?? 1) - 1);
       this.#finish(job, status, error);
       this.#pump(endpointId);
-    });
+    };
+    this.#post(job).then(
+      ({ status }) => ended(status, null),
+      (error: unknown) => ended(null, error instanceof Error ? error.message : String(error)),
+    );
     this.#pump(endpointId);
   }
 
@@ -209,11 +208,11 @@ export class Webhooks {
     if (this.#closed) return;
     this.#record(job, status, error);
     const delivered = status !== null && status >= 200 && status < 300;
-    if (delivered || job.attempt >= this.#settings.maxAttempts) {
+    if (delivered || job.attempt >= this.#parts.settings.maxAttempts) {
       job.done();
       return;
     }
-    const waitMs = Math.min(this.#settings.retryCapMs, this.#settings.retryBaseMs * 2 ** (job.attempt - 1));
+    const waitMs = Math.min(this.#parts.settings.retryCapMs, this.#parts.settings.retryBaseMs * 2 ** (job.attempt - 1));
     job.attempt += 1;
     this.#later(waitMs, () => this.#enqueue(job));
   }
@@ -232,33 +231,13 @@ export class Webhooks {
     if (this.attempts.length > KEPT_ATTEMPTS) this.attempts.splice(0, this.attempts.length - KEPT_ATTEMPTS);
   }
 
-  #post(job: Job, ended: (status: number | null, error: string | null) => void): void {
-    let over = false;
-    const end = (status: number | null, error: string | null) => {
-      if (over) return;
-      over = true;
-      ended(status, error);
-    };
+  async #post(job: Job): Promise<{ status: number }> {
     const { endpoint, event } = job;
-    const secure = endpoint.url.startsWith('https:');
-    const options = {
-      method: 'POST',
-      agent: secure ? this.#agents.https : this.#agents.http,
-      timeout: this.#settings.timeoutMs,
-      headers: {
-        'Content-Type': 'application/json; charset=utf-8',
-        'Content-Length': Buffer.byteLength(event.body),
-        'Stripe-Signature': signatureHeader(event.body, endpoint.$.secret, Math.floor(Date.now() / 1000)),
-        'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
-      },
+    const headers = {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Stripe-Signature': signatureHeader(event.body, endpoint.$.secret, this.#parts.signedAt()),
+      'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
     };
-    const sent = (secure ? httpsRequest : httpRequest)(endpoint.url, options, (response) => {
-      response.resume();
-      response.on('end', () => end(response.statusCode ?? null, null));
-      response.on('error', (error) => end(null, error.message));
-    });
-    sent.on('timeout', () => sent.destroy(new Error(`no answer within ${this.#settings.timeoutMs} ms`)));
-    sent.on('error', (error) => end(null, error.message));
-    sent.end(event.body);
+    return this.#parts.deliver({ url: endpoint.url, headers, body: event.body });
   }
 }

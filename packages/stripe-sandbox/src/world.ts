@@ -1,4 +1,5 @@
-import { Clock } from './clock.ts';
+import { Clock, type ClockOptions, machineSeconds } from './clock.ts';
+import { type Deliver, HttpDelivery } from './delivery.ts';
 import { missing } from './errors.ts';
 import { KIND_OF_PREFIX } from './expand.ts';
 import { FaultPlan } from './faults.ts';
@@ -7,6 +8,7 @@ import { Ids, Random } from './ids.ts';
 import type { Kind, Kinds, WebhookEndpoint } from './model.ts';
 import { type Due, Schedule } from './schedule.ts';
 import { Store } from './store.ts';
+import type { Waits } from './waits.ts';
 import { DELIVERY_DEFAULTS, type DeliverySettings, Webhooks } from './webhooks.ts';
 
 /** How this Stripe account is set up: what one chooses in Stripe's dashboard. */
@@ -24,6 +26,15 @@ export const ACCOUNT_DEFAULTS: AccountSettings = {
   retryAfterDays: [3, 5, 7],
   afterRetries: 'canceled',
 };
+
+/** What a world begins with. */
+export interface WorldOptions {
+  seed?: number | undefined;
+  clock?: ClockOptions | undefined;
+  account?: Partial<AccountSettings> | undefined;
+  delivery?: Partial<DeliverySettings> | undefined;
+  deliver?: Deliver | undefined;
+}
 
 /** A payment that the control API wants to fail, for one customer or for whoever pays next. */
 export interface PlannedFailure {
@@ -43,9 +54,9 @@ const NOUNS: Partial<Record<Kind, string>> = {
 /** Everything that one sandbox knows. Requests are carried out in it one after the other, without waiting inside. */
 export class World {
   readonly store = new Store();
-  readonly clock = new Clock();
-  readonly faults = new FaultPlan();
-  readonly idempotency = new IdempotencyKeys();
+  readonly clock: Clock;
+  readonly faults: FaultPlan;
+  readonly idempotency: IdempotencyKeys;
   readonly ids: Ids;
   readonly webhooks: Webhooks;
   readonly account: AccountSettings;
@@ -63,17 +74,28 @@ export class World {
   /** Reminders on the sandbox's own time (under '') and on each test clock. */
   readonly #schedules = new Map<string, Schedule>();
 
-  constructor(options: {
-    seed?: number | undefined;
-    account?: Partial<AccountSettings> | undefined;
-    delivery?: Partial<DeliverySettings> | undefined;
-  }) {
+  readonly #http: HttpDelivery;
+  readonly #latency: Waits;
+
+  constructor(options: WorldOptions) {
+    const delivery = { ...DELIVERY_DEFAULTS, ...options.delivery };
+    this.clock = new Clock(options.clock);
+    const outside = () => this.clock.outside();
+    this.faults = new FaultPlan(outside);
+    this.idempotency = new IdempotencyKeys(outside);
     this.ids = new Ids(new Random(options.seed));
     this.account = { ...ACCOUNT_DEFAULTS, ...options.account };
-    this.webhooks = new Webhooks({ ...DELIVERY_DEFAULTS, ...options.delivery }, this.faults, () => [
-      ...this.fixedEndpoints,
-      ...this.store.all('webhook_endpoint'),
-    ]);
+    this.#http = new HttpDelivery(delivery.timeoutMs);
+    this.#latency = this.clock.waits();
+    this.webhooks = new Webhooks({
+      settings: delivery,
+      faults: this.faults,
+      endpoints: () => [...this.fixedEndpoints, ...this.store.all('webhook_endpoint')],
+      waits: this.clock.waits(),
+      deliver: options.deliver ?? this.#http.deliver,
+      // What listens to HTTP has the machine's time, and refuses a signature that is old.
+      signedAt: options.deliver === undefined ? machineSeconds : outside,
+    });
   }
 
   /**
@@ -109,6 +131,11 @@ export class World {
     return testClock === undefined ? run() : this.clock.at(testClock.frozen_time, run);
   }
 
+  /** Resolves after so many milliseconds of this world's time. */
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#latency.after(ms, resolve));
+  }
+
   /** Reminds of an object at a time, on a test clock or on the sandbox's own time. */
   remind(due: Due, testClock: string | null): void {
     this.scheduleOf(testClock).add(due);
@@ -137,7 +164,14 @@ export class World {
     this.idempotency.clear();
     this.faults.reset();
     this.plannedFailures = [];
-    this.clock.offset = 0;
+    this.clock.reset();
     this.changed();
+  }
+
+  /** Stops deliveries and whatever else waits. */
+  close(): void {
+    this.webhooks.close();
+    this.#http.close();
+    this.#latency.clear();
   }
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { cancelSubscription } from '../billing/cancellation.ts';
 import { noteBalance } from '../billing/customer-balance.ts';
 import { redeem, redemptionOf } from '../billing/discounts.ts';
@@ -115,7 +114,7 @@ export function createCustomer(world: World, given: Partial<Given> & { test_cloc
     description: null,
     discount: null,
     email: null,
-    invoice_prefix: randomBytes(4).toString('hex').toUpperCase(),
+    invoice_prefix: world.ids.random.token(8).toUpperCase(),
     invoice_settings: { custom_fields: null, default_payment_method: null, footer: null, rendering_options: null },
     livemode: false,
     metadata: mergeMetadata({}, given.metadata),

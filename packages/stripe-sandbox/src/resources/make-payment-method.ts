@@ -18,12 +18,16 @@ function billingDetails(payer: Payer): PaymentMethod['billing_details'] {
   };
 }
 
+function yearOf(seconds: number): number {
+  return new Date(seconds * 1000).getUTCFullYear();
+}
+
 /** Stores a card that belongs to nobody yet. The number decides how payments with it go. */
 export function createCard(
   world: World,
   number: string,
   payer: Payer = {},
-  expiry: { month: number; year: number } = { month: 12, year: new Date().getUTCFullYear() + 5 },
+  expiry: { month: number; year: number } = { month: 12, year: yearOf(world.clock.now()) + 5 },
 ): PaymentMethod {
   const brand = brandOf(number);
   return world.store.insert('payment_method', {
