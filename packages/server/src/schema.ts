@@ -56,7 +56,32 @@ export interface Schema {
     created_at: Defaulted<Timestamp>;
     updated_at: Defaulted<Timestamp>;
   };
+  'tollgate.connections': {
+    id: string;
+    name: string | null;
+    origin: 'environment' | 'stored';
+    livemode: boolean;
+    account_id: string | null;
+    account_verified: Defaulted<boolean>;
+    api_base: string | null;
+    secret_key: string | null;
+    secret_key_hint: string | null;
+    webhook_endpoint_id: string | null;
+    webhook_url: string | null;
+    disabled_at: Timestamp | null;
+    created_at: Timestamp;
+    updated_at: Timestamp;
+  };
+  'tollgate.connection_webhook_secrets': {
+    id: string;
+    connection_id: string;
+    secret: string;
+    hint: string;
+    expires_at: Timestamp | null;
+    created_at: Timestamp;
+  };
   'tollgate.products': {
+    connection_id: Defaulted<string>;
     id: string;
     project_id: string;
     name: string;
@@ -67,6 +92,7 @@ export interface Schema {
     updated_at: Defaulted<Timestamp>;
   };
   'tollgate.prices': {
+    connection_id: Defaulted<string>;
     id: string;
     project_id: string;
     product_id: string;
@@ -263,6 +289,7 @@ export interface Schema {
   'tollgate.drifts': {
     id: string;
     run_id: string;
+    connection_id: Defaulted<string>;
     project_id: string | null;
     customer_id: string | null;
     kind: string;
@@ -274,5 +301,10 @@ export interface Schema {
     fields: Json<unknown[]>;
     detected_at: Timestamp;
   };
-  'tollgate.reconciliation_seen': { run_id: string; object_type: string; object_id: string };
+  'tollgate.reconciliation_seen': {
+    run_id: string;
+    connection_id: Defaulted<string>;
+    object_type: string;
+    object_id: string;
+  };
 }

@@ -15,6 +15,8 @@ const BREATHER = 10;
 
 interface Snapshot {
   format: typeof FORMAT;
+  /** Files of older versions have none. */
+  accountId?: string;
   /** Seconds ahead of the wall clock, and the time that it was. */
   offset: number;
   now: number;
@@ -32,6 +34,7 @@ interface Snapshot {
 function snapshot(world: World): Snapshot {
   return {
     format: FORMAT,
+    accountId: world.accountId,
     offset: world.clock.offset,
     now: world.clock.now(),
     random: world.ids.random.state,
@@ -47,6 +50,7 @@ function snapshot(world: World): Snapshot {
 
 function restore(world: World, saved: Snapshot): void {
   world.clock.resume(saved);
+  world.accountId = saved.accountId ?? world.accountId;
   world.ids.random.state = saved.random;
   world.store.load(saved.objects);
   linkPrices(world);

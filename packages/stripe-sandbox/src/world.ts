@@ -60,6 +60,8 @@ export class World {
   readonly ids: Ids;
   readonly webhooks: Webhooks;
   readonly account: AccountSettings;
+  /** `acct_…`: the same as long as the sandbox's state is kept, another for another seed. */
+  accountId: string;
   /** The endpoints that were given at the start; they do not show in the API. */
   fixedEndpoints: WebhookEndpoint[] = [];
   /** The API request that is being carried out, if any. */
@@ -84,6 +86,8 @@ export class World {
     this.faults = new FaultPlan(outside);
     this.idempotency = new IdempotencyKeys(outside);
     this.ids = new Ids(new Random(options.seed));
+    // From a source of its own, so that the other ids of a seed stay what they are.
+    this.accountId = `acct_1${new Random(this.ids.random.state[0]).token(15)}`;
     this.account = { ...ACCOUNT_DEFAULTS, ...options.account };
     this.#http = new HttpDelivery(delivery.timeoutMs);
     this.#latency = this.clock.waits();

@@ -18,6 +18,7 @@ test('with a file, everything is there again after a restart: objects, time, pla
   const stripe = clientOf(before);
   const { subscription } = await boughtSubscription(stripe, before.control);
   const customer = await stripe.customers.create({ name: 'Ann' }, { idempotencyKey: 'ann' });
+  const account = await stripe.accounts.retrieveCurrent();
   before.control.advance({ days: 20 });
   const { now } = before.control.state();
   await before.close();
@@ -28,6 +29,7 @@ test('with a file, everything is there again after a restart: objects, time, pla
   expect(after.control.state().now).toBeGreaterThanOrEqual(now);
   expect((await again.customers.create({ name: 'Ann' }, { idempotencyKey: 'ann' })).id).toBe(customer.id);
   expect((await again.customers.list()).data).toHaveLength(2);
+  expect((await again.accounts.retrieveCurrent()).id).toBe(account.id);
   after.control.advance({ days: 20 });
   const invoices = await again.invoices.list({ subscription: subscription.id });
   expect(invoices.data.map(({ status }) => status)).toEqual(['paid', 'paid']);

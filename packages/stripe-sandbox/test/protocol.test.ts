@@ -139,3 +139,14 @@ test('the API version that was asked for is said back', async () => {
   const list = await clientOf(sandbox).customers.list();
   expect(list.lastResponse.apiVersion).toBe('2026-10-28.endive');
 });
+
+test('a sandbox is an account of its own, and the same one for the same seed', async () => {
+  const accountOf = async (seed: number) => {
+    const { stripe } = await sandboxWithClient({ seed });
+    return (await stripe.accounts.retrieveCurrent()).id;
+  };
+  const first = await accountOf(1);
+  expect(first).toMatch(/^acct_1\w{15}$/);
+  expect(await accountOf(1)).toBe(first);
+  expect(await accountOf(2)).not.toBe(first);
+});

@@ -32,7 +32,8 @@ export async function createProduct(
   const { projectId, name, description } = input;
   const project = await getProject(deps.db, projectId);
   const mappings = await checkedMappings(deps.db, projectId, input.features);
-  const { client, installation } = deps.connections.get(project.connectionId);
+  const { connectionId } = project;
+  const { client, installation } = deps.connections.get(connectionId);
   const made = await askStripe(() =>
     client.products.create(
       { name, ...(description ? { description } : {}), metadata: stamps({ installation, projectId }) },
@@ -42,9 +43,9 @@ export async function createProduct(
   const now = deps.clock.now();
   return await deps.db.transaction().execute(async (tx) => {
     // Its webhook may have come first.
-    const product = await saveProduct(tx, { projectId, product: productOfStripe(made), now });
+    const product = await saveProduct(tx, { connectionId, projectId, product: productOfStripe(made), now });
     if (product === undefined) throw notFound('product');
-    await refetchLater(tx, project.connectionId, { type: 'product', id: product.id });
+    await refetchLater(tx, connectionId, { type: 'product', id: product.id });
     await startWithMappings(deps, tx, { projectId, owner: { type: 'product', id: product.id }, mappings, now });
     const detail = { product: product.id, features: mappings.map(({ code }) => code) };
     await recordAudit(tx, { ...context, action: 'product.created', projectId, detail }, now);

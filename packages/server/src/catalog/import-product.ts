@@ -33,7 +33,12 @@ export async function importProduct(
   const now = deps.clock.now();
   const product = await deps.db.transaction().execute(async (tx) => {
     // Of two projects that import the same product, the first to commit has it.
-    const saved = await saveProduct(tx, { projectId, product: productOfStripe(found), now });
+    const saved = await saveProduct(tx, {
+      connectionId: connection.id,
+      projectId,
+      product: productOfStripe(found),
+      now,
+    });
     if (saved === undefined) throw notFound('product in Stripe');
     for (const price of prices) await savePrice(tx, { projectId, price: priceOfStripe(price), now });
     for (const { id } of [found, ...prices]) await wakeParked(tx, connection.id, id);

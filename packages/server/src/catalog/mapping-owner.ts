@@ -19,7 +19,13 @@ export async function isRecurring(db: Queryable, projectId: string, owner: Mappi
 }
 
 /** Takes the product's or price's row until the transaction ends: whoever replaces its mappings comes one at a time. */
-export async function lockOwner(tx: Tx, owner: MappingOwner): Promise<void> {
+export async function lockOwner(tx: Tx, projectId: string, owner: MappingOwner): Promise<void> {
   const table = owner.type === 'product' ? 'tollgate.products' : 'tollgate.prices';
-  await tx.selectFrom(table).select('id').where('id', '=', owner.id).forUpdate().execute();
+  await tx
+    .selectFrom(table)
+    .select('id')
+    .where('project_id', '=', projectId)
+    .where('id', '=', owner.id)
+    .forUpdate()
+    .execute();
 }

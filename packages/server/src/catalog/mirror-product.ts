@@ -87,23 +87,42 @@ export function priceOfStripe(price: StripePriceLike): StripePriceView {
 
 /**
  * Keeps a product as Stripe has it. Whether it is this project's (known, or stamped for it) is for the caller to know.
+ * @param input.connectionId - where it was fetched
  * @param input.now - epoch milliseconds
- * @returns undefined, and changes nothing, when the product is another project's
+ * @returns undefined, and changes nothing, when the product is another project's, or the project sells elsewhere by now
  */
 export async function saveProduct(
   tx: Tx,
-  input: { projectId: string; product: StripeProductView; now: number },
+  input: { connectionId: string; projectId: string; product: StripeProductView; now: number },
 ): Promise<ProductRow | undefined> {
-  const { projectId, product, now } = input;
+  const { connectionId, projectId, product, now } = input;
+  // A project that changes its connection meanwhile is waited for.
+  const seller = await tx
+    .selectFrom('tollgate.projects')
+    .select('id')
+    .where('id', '=', projectId)
+    .where('connection_id', '=', connectionId)
+    .forKeyShare()
+    .executeTakeFirst();
+  if (seller === undefined) return undefined;
   const at = new Date(now);
   // What Stripe shows is not deleted, though it may have been thought so.
   const shown = { name: product.name, description: product.description, active: product.active };
   const state = { ...shown, deleted: false, updated_at: at };
   return await tx
     .insertInto('tollgate.products')
-    .values({ id: product.id, project_id: projectId, ...state, created_at: new Date(product.createdAt) })
+    .values({
+      connection_id: connectionId,
+      id: product.id,
+      project_id: projectId,
+      ...state,
+      created_at: new Date(product.createdAt),
+    })
     .onConflict((conflict) =>
-      conflict.column('id').doUpdateSet(state).where('tollgate.products.project_id', '=', projectId),
+      conflict
+        .columns(['connection_id', 'id'])
+        .doUpdateSet(state)
+        .where('tollgate.products.project_id', '=', projectId),
     )
     .returningAll()
     .executeTakeFirst();
@@ -121,7 +140,7 @@ export async function savePrice(
   const { projectId, price, now } = input;
   const product = await tx
     .selectFrom('tollgate.products')
-    .select('id')
+    .select('connection_id')
     .where('id', '=', price.productId)
     .where('project_id', '=', projectId)
     .executeTakeFirst();
@@ -142,6 +161,7 @@ export async function savePrice(
   return await tx
     .insertInto('tollgate.prices')
     .values({
+      connection_id: product.connection_id,
       id: price.id,
       project_id: projectId,
       product_id: price.productId,
@@ -149,7 +169,7 @@ export async function savePrice(
       created_at: new Date(price.createdAt),
     })
     .onConflict((conflict) =>
-      conflict.column('id').doUpdateSet(state).where('tollgate.prices.project_id', '=', projectId),
+      conflict.columns(['connection_id', 'id']).doUpdateSet(state).where('tollgate.prices.project_id', '=', projectId),
     )
     .returningAll()
     .executeTakeFirst();
@@ -172,24 +192,34 @@ async function freedLookupKey(tx: Tx, projectId: string, price: StripePriceView)
   if (!isPrefixed(projectId, price.lookupKey)) {
     return (await holders.executeTakeFirst()) === undefined ? lookupKey : null;
   }
-  await tx.updateTable('tollgate.prices').set({ lookup_key: null }).where('id', 'in', holders).execute();
+  await tx
+    .updateTable('tollgate.prices')
+    .set({ lookup_key: null })
+    .where('project_id', '=', projectId)
+    .where('id', 'in', holders)
+    .execute();
   return lookupKey;
 }
 
+/** Another account may have an object of the same id. */
+type InConnection = Pick<ProductRow, 'connection_id' | 'id'>;
+
 /** Marks a product that Stripe deleted. It is no longer offered or shown; who bought it keeps it. */
-export async function markProductDeleted(tx: Tx, productId: string, now: number): Promise<void> {
+export async function markProductDeleted(tx: Tx, product: InConnection, now: number): Promise<void> {
   await tx
     .updateTable('tollgate.products')
     .set({ deleted: true, active: false, updated_at: new Date(now) })
-    .where('id', '=', productId)
+    .where('connection_id', '=', product.connection_id)
+    .where('id', '=', product.id)
     .execute();
 }
 
 /** Marks a price that Stripe deleted. It is no longer offered or shown; who bought it keeps it. */
-export async function markPriceDeleted(tx: Tx, priceId: string, now: number): Promise<void> {
+export async function markPriceDeleted(tx: Tx, price: InConnection, now: number): Promise<void> {
   await tx
     .updateTable('tollgate.prices')
     .set({ deleted: true, active: false, updated_at: new Date(now) })
-    .where('id', '=', priceId)
+    .where('connection_id', '=', price.connection_id)
+    .where('id', '=', price.id)
     .execute();
 }

@@ -30,7 +30,7 @@ export async function replaceMappings(
   context: AuditContext,
 ): Promise<ReplacedMappings> {
   return await deps.db.transaction().execute(async (tx) => {
-    await lockOwner(tx, owner);
+    await lockOwner(tx, projectId, owner);
     const recurring = await isRecurring(tx, projectId, owner);
     const mappings = await checkedMappings(tx, projectId, features, { recurring });
     const before = await mappingsOfOwner(tx, projectId, owner);

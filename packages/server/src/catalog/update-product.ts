@@ -31,7 +31,8 @@ export async function updateProduct(
   const project = await getProject(deps.db, projectId);
   const product = await getProduct(deps.db, projectId, id);
   if (Object.values(patch).every((value) => value === undefined)) return product;
-  const { client } = deps.connections.get(project.connectionId);
+  const { connectionId } = project;
+  const { client } = deps.connections.get(connectionId);
   const changed = await askStripe(() =>
     client.products.update(id, {
       ...(patch.name === undefined ? {} : { name: patch.name }),
@@ -41,9 +42,9 @@ export async function updateProduct(
   );
   const now = deps.clock.now();
   return await deps.db.transaction().execute(async (tx) => {
-    const saved = await saveProduct(tx, { projectId, product: productOfStripe(changed), now });
+    const saved = await saveProduct(tx, { connectionId, projectId, product: productOfStripe(changed), now });
     if (saved === undefined) throw notFound('product');
-    await refetchLater(tx, project.connectionId, { type: 'product', id });
+    await refetchLater(tx, connectionId, { type: 'product', id });
     const detail = { product: id, changes: patch };
     await recordAudit(tx, { ...context, action: 'product.updated', projectId, detail }, now);
     return saved;

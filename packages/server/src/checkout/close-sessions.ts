@@ -34,7 +34,7 @@ async function closeKnown(deps: CheckoutDeps, row: SessionRow): Promise<void> {
   const connection = deps.connections.get(row.connection_id);
   const refusal = await expire(connection, row.id);
   if (refusal === null) {
-    await markExpired(deps.db, row.id, deps.clock.now());
+    await markExpired(deps.db, row, deps.clock.now());
     return;
   }
   // Paid, expired or deleted meanwhile.

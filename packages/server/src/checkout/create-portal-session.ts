@@ -54,7 +54,7 @@ export async function createPortalSession(deps: CheckoutDeps, input: CreatePorta
         await forgetStripeCustomer(deps, { customerId: customer.id, stripeCustomerId });
         throw noBillingAccount();
       case 'configuration':
-        await forgetPortalConfiguration(deps, configuration);
+        await forgetPortalConfiguration(deps, project.id, configuration);
         break;
       default:
         throw refusalOf(error);

@@ -28,7 +28,7 @@ export async function getOfferedPrice(
   const row = await db
     .selectFrom('tollgate.prices as price')
     .innerJoin('tollgate.products as product', (join) =>
-      join.onRef('product.id', '=', 'price.product_id').onRef('product.project_id', '=', 'price.project_id'),
+      join.onRef('product.id', '=', 'price.product_id').onRef('product.connection_id', '=', 'price.connection_id'),
     )
     .selectAll('price')
     .select('product.active as product_active')

@@ -43,8 +43,16 @@ export async function ensurePortalConfiguration(deps: CheckoutDeps, project: Pro
 }
 
 /** Forgets a configuration that Stripe has no more. */
-export async function forgetPortalConfiguration({ db }: CheckoutDeps, configurationId: string): Promise<void> {
-  await db.deleteFrom('tollgate.portal_configurations').where('configuration_id', '=', configurationId).execute();
+export async function forgetPortalConfiguration(
+  { db }: CheckoutDeps,
+  projectId: string,
+  configurationId: string,
+): Promise<void> {
+  await db
+    .deleteFrom('tollgate.portal_configurations')
+    .where('project_id', '=', projectId)
+    .where('configuration_id', '=', configurationId)
+    .execute();
 }
 
 async function createConfiguration(

@@ -29,7 +29,7 @@ export async function portalOffers(db: Queryable, projectId: string): Promise<Po
   const prices = await db
     .selectFrom('tollgate.prices as price')
     .innerJoin('tollgate.products as product', (join) =>
-      join.onRef('product.id', '=', 'price.product_id').onRef('product.project_id', '=', 'price.project_id'),
+      join.onRef('product.id', '=', 'price.product_id').onRef('product.connection_id', '=', 'price.connection_id'),
     )
     .select([
       'price.id',

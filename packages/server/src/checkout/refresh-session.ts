@@ -15,10 +15,11 @@ export async function refreshSession(deps: CheckoutDeps, { id, connection_id }: 
   };
   const { status, reason } = await askStripe(() => syncObject(deps, request));
   // Gone from Stripe: nobody can pay it any more.
-  if (reason === 'missing_in_stripe') await markExpired(deps.db, id, deps.clock.now());
+  if (reason === 'missing_in_stripe') await markExpired(deps.db, { connection_id, id }, deps.clock.now());
   const row = await deps.db
     .selectFrom('tollgate.checkout_sessions')
     .selectAll()
+    .where('connection_id', '=', connection_id)
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
   if (row.status === 'complete' && row.payment_status !== 'unpaid' && !row.applied) {

@@ -45,10 +45,15 @@ export async function insertSession(
  * Keeps that a session can be paid no more. How a session stands is otherwise the mirror's to say.
  * @param now - epoch milliseconds
  */
-export async function markExpired(db: Database, id: string, now: number): Promise<void> {
+export async function markExpired(
+  db: Database,
+  { connection_id, id }: Pick<SessionRow, 'connection_id' | 'id'>,
+  now: number,
+): Promise<void> {
   await db
     .updateTable('tollgate.checkout_sessions')
     .set({ status: 'expired', updated_at: new Date(now) })
+    .where('connection_id', '=', connection_id)
     .where('id', '=', id)
     .where('status', '=', 'open')
     .execute();

@@ -94,7 +94,7 @@ async function knownPrice(db: Queryable, connection: StripeConnection, id: strin
 async function markDeleted(tx: Tx, connection: StripeConnection, { objectId, now }: Fetch): Promise<SyncResult> {
   const known = await knownPrice(tx, connection, objectId);
   if (known === undefined) return ignored('missing_in_stripe');
-  if (!known.deleted) await markPriceDeleted(tx, objectId, now);
+  if (!known.deleted) await markPriceDeleted(tx, known, now);
   return {
     status: known.deleted ? 'unchanged' : 'applied',
     reason: null,

@@ -44,7 +44,7 @@ export async function keepProduct(
     known.description === view.description &&
     known.active === view.active;
   if (!same) {
-    const saved = await saveProduct(tx, { projectId, product: view, now });
+    const saved = await saveProduct(tx, { connectionId: connection.id, projectId, product: view, now });
     if (saved === undefined) return refused('parked', 'project_conflict');
     if (known === undefined) await wakeParked(tx, connection.id, product.id);
   }
@@ -101,7 +101,7 @@ export async function productOwner(
 async function markDeleted(tx: Tx, connection: StripeConnection, { objectId, now }: Fetch): Promise<SyncResult> {
   const known = await knownProduct(tx, connection, objectId);
   if (known === undefined) return refused('ignored', 'missing_in_stripe');
-  if (!known.deleted) await markProductDeleted(tx, objectId, now);
+  if (!known.deleted) await markProductDeleted(tx, known, now);
   return {
     status: known.deleted ? 'unchanged' : 'applied',
     reason: null,

@@ -91,6 +91,7 @@ async function saveSession(
   await tx
     .updateTable('tollgate.checkout_sessions')
     .set({ ...state, updated_at: new Date(now) })
+    .where('connection_id', '=', row.connection_id)
     .where('id', '=', row.id)
     .execute();
   return true;

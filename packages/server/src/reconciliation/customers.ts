@@ -38,7 +38,7 @@ export const customers: Kind<Stripe.Customer> = {
       .selectFrom('tollgate.customers as customer')
       .where('customer.connection_id', '=', connection.id)
       .where('customer.stripe_customer_id', '>', after)
-      .where(notMet(runId, 'customer', 'customer.stripe_customer_id'))
+      .where(notMet({ runId, connectionId: connection.id, kind: 'customer' }, 'customer.stripe_customer_id'))
       .select('customer.stripe_customer_id')
       .distinct()
       .orderBy('customer.stripe_customer_id')

@@ -39,7 +39,7 @@ export const prices: Kind<Stripe.Price> = {
       .where('project.connection_id', '=', connection.id)
       .where('price.deleted', '=', false)
       .where('price.id', '>', after)
-      .where(notMet(runId, 'price', 'price.id'))
+      .where(notMet({ runId, connectionId: connection.id, kind: 'price' }, 'price.id'))
       .select('price.id')
       .orderBy('price.id')
       .limit(limit);

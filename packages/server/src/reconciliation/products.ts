@@ -39,7 +39,7 @@ export const products: Kind<Stripe.Product> = {
       .where('project.connection_id', '=', connection.id)
       .where('product.deleted', '=', false)
       .where('product.id', '>', after)
-      .where(notMet(runId, 'product', 'product.id'))
+      .where(notMet({ runId, connectionId: connection.id, kind: 'product' }, 'product.id'))
       .select('product.id')
       .orderBy('product.id')
       .limit(limit);

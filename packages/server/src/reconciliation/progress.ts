@@ -39,9 +39,16 @@ export class Overtaken extends Error {
 export async function saveProgress(
   db: Database,
   run: RunRow,
-  progress: { place: Place; counts: Counts; met: readonly { kind: KindName; id: string }[]; now: number },
+  progress: {
+    place: Place;
+    counts: Counts;
+    /** Where it was met. */
+    connectionId: string;
+    met: readonly { kind: KindName; id: string }[];
+    now: number;
+  },
 ): Promise<RunRow> {
-  const { place, counts, met, now } = progress;
+  const { place, counts, connectionId, met, now } = progress;
   return await db.transaction().execute(async (tx) => {
     const saved = await tx
       .updateTable('tollgate.reconciliation_runs')
@@ -57,7 +64,14 @@ export async function saveProgress(
     if (met.length > 0) {
       await tx
         .insertInto('tollgate.reconciliation_seen')
-        .values(met.map(({ kind, id }) => ({ run_id: run.id, object_type: kind, object_id: id })))
+        .values(
+          met.map(({ kind, id }) => ({
+            run_id: run.id,
+            connection_id: connectionId,
+            object_type: kind,
+            object_id: id,
+          })),
+        )
         .onConflict((conflict) => conflict.doNothing())
         .execute();
     }

@@ -147,6 +147,7 @@ async function workStep(deps: Working, begun: RunRow, step: Step, from: string |
     run = await saveProgress(deps.db, run, {
       place: { step: stepName(step), after },
       counts,
+      connectionId: connection.id,
       met,
       now: deps.clock.now(),
     });

@@ -25,21 +25,23 @@ export async function settleDrift<T extends { id: string }>(
   found: { kind: Kind<T>; id: string; drift: Drift },
 ): Promise<void> {
   const { kind, id, drift } = found;
+  const place = { ...found, connectionId: look.connection.id };
   const cause = await causeOf(look, deps.undelivered, { objectId: id, since: drift.since });
   if (drift.kind === 'unreadable') {
-    await record(deps, run, found, cause, 'failed', drift.detail ?? null);
+    await record(deps, run, place, cause, 'failed', drift.detail ?? null);
     return;
   }
   if (run.dry_run) {
-    await record(deps, run, found, cause, 'would_repair', null);
+    await record(deps, run, place, cause, 'would_repair', null);
     return;
   }
-  await record(deps, run, found, cause, 'repairing', null);
+  await record(deps, run, place, cause, 'repairing', null);
   const { action, detail } = await repair(deps, look, run, kind, id);
   await deps.db
     .updateTable('tollgate.drifts')
     .set({ action, detail })
     .where('run_id', '=', run.id)
+    .where('connection_id', '=', look.connection.id)
     .where('object_type', '=', kind.name)
     .where('object_id', '=', id)
     .execute();
@@ -74,7 +76,7 @@ function reasonIn(reason: string | null): string {
 async function record<T extends { id: string }>(
   { db, clock }: { db: Database; clock: MirrorDeps['clock'] },
   run: RunRow,
-  { kind, id, drift }: { kind: Kind<T>; id: string; drift: Drift },
+  { connectionId, kind, id, drift }: { connectionId: string; kind: Kind<T>; id: string; drift: Drift },
   cause: string,
   action: DriftAction,
   detail: string | null,
@@ -84,6 +86,7 @@ async function record<T extends { id: string }>(
     .values({
       id: newId('drift'),
       run_id: run.id,
+      connection_id: connectionId,
       project_id: drift.projectId,
       customer_id: drift.customerId,
       kind: drift.kind,
@@ -95,6 +98,8 @@ async function record<T extends { id: string }>(
       fields: JSON.stringify(drift.fields),
       detected_at: new Date(clock.now()),
     })
-    .onConflict((conflict) => conflict.columns(['run_id', 'object_type', 'object_id']).doUpdateSet({ action, detail }))
+    .onConflict((conflict) =>
+      conflict.columns(['run_id', 'connection_id', 'object_type', 'object_id']).doUpdateSet({ action, detail }),
+    )
     .execute();
 }

@@ -45,7 +45,7 @@ export async function unmetFacts(
     .where('project.connection_id', '=', connection.id)
     .where('fact.kind', '=', kind)
     .where('fact.object_id', '>', after)
-    .where(notMet(runId, kind, 'fact.object_id'))
+    .where(notMet({ runId, connectionId: connection.id, kind }, 'fact.object_id'))
     .select('fact.object_id')
     .distinct()
     .orderBy('fact.object_id')
@@ -55,9 +55,12 @@ export async function unmetFacts(
   return (await query.execute()).map(({ object_id }) => object_id);
 }
 
-/** That the run has not met an object of this kind, whose id is in `column`. */
-export function notMet(runId: string, kind: string, column: string) {
+/** That the run has not met an object of this kind and connection, whose id is in `column`. */
+export function notMet(
+  { runId, connectionId, kind }: { runId: string; connectionId: string; kind: string },
+  column: string,
+) {
   return sql<boolean>`not exists (
     select from tollgate.reconciliation_seen as seen
-     where seen.run_id = ${runId} and seen.object_type = ${kind} and seen.object_id = ${sql.ref(column)})`;
+     where seen.run_id = ${runId} and seen.connection_id = ${connectionId} and seen.object_type = ${kind} and seen.object_id = ${sql.ref(column)})`;
 }

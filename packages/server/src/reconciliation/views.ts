@@ -64,6 +64,7 @@ export const DriftView = named(
   Closed({
     object: Type.Literal('drift'),
     id: Type.String(),
+    connection: Type.String({ description: 'The Stripe connection that has the object.' }),
     kind: OneOf(KINDS),
     object_type: OneOf(OBJECTS),
     object_id: Type.String({ description: "Stripe's id." }),
@@ -140,6 +141,7 @@ export function driftView(drift: DriftRow): Static<typeof DriftView> {
   return {
     object: 'drift',
     id: drift.id,
+    connection: drift.connection_id,
     kind: drift.kind as Static<typeof DriftView>['kind'],
     object_type: drift.object_type as Static<typeof DriftView>['object_type'],
     object_id: drift.object_id,

@@ -18,6 +18,7 @@ const URLS = { success_url: 'https://a.example/?s={CHECKOUT_SESSION_ID}', cancel
 function price(id: string, change: Partial<PriceRow> = {}): PriceRow {
   return {
     id,
+    connection_id: 'default',
     project_id: 'prj_1',
     product_id: 'prod_pro',
     currency: 'eur',

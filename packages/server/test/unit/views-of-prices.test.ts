@@ -4,6 +4,7 @@ import { type PriceRow, priceView } from '../../src/catalog/views.ts';
 
 const row: PriceRow = {
   id: 'price_1',
+  connection_id: 'default',
   project_id: 'prj_1',
   product_id: 'prod_1',
   currency: 'jpy',

@@ -1,3 +1,4 @@
+import { accountRoutes } from './account.ts';
 import { balanceTransactionRoutes } from './balance-transactions.ts';
 import { billingPortalRoutes } from './billing-portal.ts';
 import { chargeRoutes } from './charges.ts';
@@ -30,6 +31,7 @@ import { webhookEndpointRoutes } from './webhook-endpoints.ts';
 
 /** Every operation under `/v1`. */
 export const apiRoutes = [
+  ...accountRoutes,
   ...balanceTransactionRoutes,
   ...billingPortalRoutes,
   ...chargeRoutes,

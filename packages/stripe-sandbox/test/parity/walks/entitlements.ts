@@ -42,6 +42,7 @@ export async function walkTheRest({ stripe }: Observed): Promise<void> {
   await stripe.webhookEndpoints.update(endpoint.id, { disabled: true, enabled_events: ['*'], metadata: { a: '' } });
   await stripe.webhookEndpoints.del(endpoint.id);
   await stripe.paymentIntents.create({ amount: 500, currency: 'usd', confirm: true, payment_method: 'pm_card_visa' });
+  await stripe.accounts.retrieveCurrent();
   const booked = await stripe.balanceTransactions.list({ type: 'charge' });
   await stripe.balanceTransactions.retrieve(booked.data[0]?.id as string, { expand: ['source'] });
   const customer = await stripe.customers.create({ shipping: { name: 'Ann', address: { line1: '1 Main St' } } });
