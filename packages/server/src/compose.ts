@@ -20,6 +20,7 @@ import { type App, type AppOptions, createApp } from './platform/http/app.ts';
 import { type CronEntry, type Jobs, startJobs, type Task, type TaskName } from './platform/jobs.ts';
 import type { Log } from './platform/log.ts';
 import { listen } from './platform/notify.ts';
+import type { Sealer } from './platform/sealing.ts';
 import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
 import { registerReconciliationRoutes } from './reconciliation/routes.ts';
@@ -37,6 +38,8 @@ export interface Parts {
   version: string;
   /** The operator's key from outside the database; null: only those in it. */
   adminKey: string | null;
+  /** Keeps secrets that have to be read again; null: none can be kept. */
+  sealer: Sealer | null;
   /** Five fields, UTC. */
   reconcileCron: string;
   /** How often jobs whose time has come are looked for. Default once a second. */

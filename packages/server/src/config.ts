@@ -25,8 +25,8 @@ export interface Config {
       };
   /** The operator's key; null: one is generated (embedded database) or only keys in the database work. */
   adminKey: string | null;
-  /** 32 bytes for AES-256-GCM. */
-  encryptionKey: Buffer | null;
+  /** Of 32 bytes, newest first: the first one seals, any of them opens. Empty: one is kept beside the embedded database. */
+  encryptionKeys: readonly Buffer[];
   /** Stamped on every Stripe object, so that two installations on one account tell theirs apart. */
   installation: string;
   host: string;
@@ -98,7 +98,7 @@ export function parseConfig(env: Environment): Config {
     dataDir: path.resolve(read.text('TOLLGATE_DATA_DIR') ?? '.tollgate'),
     redisUrl,
     adminKey,
-    encryptionKey: parseEncryptionKey(read, problems),
+    encryptionKeys: parseEncryptionKeys(read, problems),
     installation: parseInstallation(read, problems),
     host,
     port,
@@ -212,20 +212,29 @@ function parseAdminKey(read: Reader, problems: string[]): string | null {
   return key;
 }
 
-function parseEncryptionKey(read: Reader, problems: string[]): Buffer | null {
-  const text = read.text('TOLLGATE_ENCRYPTION_KEY');
-  if (text === null) {
-    return null;
-  }
-  const isHex = /^[0-9a-fA-F]{64}$/.test(text);
-  const isBase64 = /^[A-Za-z0-9+/_-]{43}=?$/.test(text);
-  const key = isHex ? Buffer.from(text, 'hex') : isBase64 ? Buffer.from(text, 'base64') : null;
-  if (key?.length !== 32) {
-    problems.push('TOLLGATE_ENCRYPTION_KEY must be 32 bytes in hex or base64. Make one: openssl rand -base64 32.');
-  } else if (new Set(key).size < 16) {
-    problems.push('TOLLGATE_ENCRYPTION_KEY is not random. Make one: openssl rand -base64 32.');
-  }
-  return key;
+function parseEncryptionKeys(read: Reader, problems: string[]): Buffer[] {
+  const texts = (read.text('TOLLGATE_ENCRYPTION_KEY') ?? '')
+    .split(',')
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  return texts.flatMap((text) => {
+    const key = encryptionKeyIn(text);
+    if (key?.length !== 32) {
+      problems.push(
+        'TOLLGATE_ENCRYPTION_KEY must be 32 bytes in hex or base64, or several such keys, newest first, separated by ' +
+          'commas. Make one: openssl rand -base64 32.',
+      );
+    } else if (new Set(key).size < 16) {
+      problems.push('TOLLGATE_ENCRYPTION_KEY is not random. Make one: openssl rand -base64 32.');
+    }
+    return key === null ? [] : [key];
+  });
+}
+
+/** A key in hex or base64; null for what is neither. */
+export function encryptionKeyIn(text: string): Buffer | null {
+  if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : null;
 }
 
 function parseInstallation(read: Reader, problems: string[]): string {

@@ -6,13 +6,14 @@ import type { Sandbox } from '@tollgate/stripe-sandbox';
 import { compose } from './compose.ts';
 import { type Config, isLoopback } from './config.ts';
 import { registerDemoRoutes } from './demo/routes.ts';
-import { keptAdminKey } from './operations/admin-key.ts';
 import { awaitDatabase } from './operations/await-database.ts';
+import { keptAdminKey, keptEncryptionKey } from './operations/kept-secrets.ts';
 import { type Clock, systemClock } from './platform/clock.ts';
 import { type Connection, connectDatabase } from './platform/database.ts';
 import { startEmbeddedPostgres } from './platform/embedded-postgres.ts';
 import type { Log } from './platform/log.ts';
 import { migrate } from './platform/migrate.ts';
+import { createSealer, type Sealer } from './platform/sealing.ts';
 import { grantToServiceRole } from './platform/service-role.ts';
 import { createConnections, createStripeClient, type StripeConnection } from './stripe/connections.ts';
 
@@ -51,6 +52,7 @@ export async function start(config: Config, { log }: { log: Log }): Promise<Star
       log,
       version: await readVersion(),
       adminKey,
+      sealer: await sealerOf(config),
       reconcileCron: config.reconcileCron,
     });
     stack.defer(() => service.close());
@@ -97,6 +99,12 @@ async function startDatabase(config: Config, stack: AsyncDisposableStack, log: L
     await handle.close();
   }
   return service;
+}
+
+/** The embedded database brings a key of its own; a database of the operator's needs one that is kept elsewhere. */
+async function sealerOf({ database, encryptionKeys, dataDir }: Config): Promise<Sealer | null> {
+  const keys = database.kind === 'embedded' ? [...encryptionKeys, await keptEncryptionKey(dataDir)] : encryptionKeys;
+  return keys.length === 0 ? null : createSealer(keys);
 }
 
 async function connectionTo(config: Config, stack: AsyncDisposableStack, log: Log): Promise<Connection> {

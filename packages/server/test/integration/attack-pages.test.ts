@@ -30,6 +30,7 @@ beforeAll(async () => {
     log: createLog('silent'),
     version: '0.0.0-test',
     adminKey: ADMIN_KEY,
+    sealer: null,
     reconcileCron: '17 3 * * *',
   });
   registerDemoRoutes(service.app, { app: service.app, adminKey: ADMIN_KEY, dataDir, sandboxUrl: sandbox.url });

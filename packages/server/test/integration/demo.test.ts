@@ -35,6 +35,7 @@ async function startDemo(): Promise<Running> {
     log: createLog(process.env.TEST_LOG_LEVEL ?? 'silent'),
     version: '0.0.0-test',
     adminKey: ADMIN_KEY,
+    sealer: null,
     reconcileCron: '17 3 * * *',
   });
   const routes = registerDemoRoutes(service.app, {

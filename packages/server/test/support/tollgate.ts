@@ -5,6 +5,7 @@ import { compose, type Parts, type Service } from '../../src/compose.ts';
 import type { Clock } from '../../src/platform/clock.ts';
 import type { App } from '../../src/platform/http/app.ts';
 import { createLog } from '../../src/platform/log.ts';
+import { createSealer } from '../../src/platform/sealing.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import type { Stripe } from '../../src/stripe/types.ts';
 import { type Client, createClient } from './client.ts';
@@ -62,6 +63,7 @@ export async function startTollgate(options: TollgateOptions = {}): Promise<Toll
     log: createLog(process.env.TEST_LOG_LEVEL ?? 'silent'),
     version: '0.0.0-test',
     adminKey: ADMIN_KEY,
+    sealer: createSealer([randomBytes(32)]),
     reconcileCron: '17 3 * * *',
     pollMs: 200,
     limits: { rateLimit: { max: 100_000, windowMs: 1_000 }, failedAttempts: { max: 100_000, windowMs: 1_000 } },

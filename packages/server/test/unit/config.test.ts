@@ -32,7 +32,7 @@ describe('with nothing set', () => {
       redisUrl: null,
       stripe: { kind: 'sandbox', port: 3001, webhookSecret: null },
       adminKey: null,
-      encryptionKey: null,
+      encryptionKeys: [],
       installation: 'tollgate',
       host: '127.0.0.1',
       port: 3000,
@@ -192,7 +192,7 @@ describe('single settings', () => {
       reconcileCron: '*/30 2-4 * * 1',
       logLevel: 'debug',
     });
-    expect(config.encryptionKey).toHaveLength(32);
+    expect(config.encryptionKeys.map((key) => key.length)).toEqual([32]);
   });
 
   test.each([
