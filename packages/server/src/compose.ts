@@ -14,6 +14,7 @@ import { housekeepingTask } from './operations/housekeeping.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { checkReadiness } from './operations/readiness.ts';
 import { registerOperationsRoutes } from './operations/routes.ts';
+import { registerParkedRoutes } from './parked/routes.ts';
 import type { Clock } from './platform/clock.ts';
 import { type Connection, connectDatabase, type Database } from './platform/database.ts';
 import { type App, type AppOptions, createApp } from './platform/http/app.ts';
@@ -132,6 +133,7 @@ export async function compose(parts: Parts): Promise<Service> {
     registerEntitlementRoutes(app, { db, clock, reader });
     registerGrantRoutes(app, { db, clock, snapshots: reader });
     registerInboxRoutes(app, { db, clock, connections, log });
+    registerParkedRoutes(app, { db, clock, connections, log, snapshots: reader });
     registerReconciliationRoutes(app, { db, clock, connections });
     registerRevenueRoutes(app, { db, clock });
     registerAuditRoutes(app, { db });

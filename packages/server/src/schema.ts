@@ -1,7 +1,9 @@
 /** The tables as TypeScript sees them; the truth is in `migrations/`. */
 import type { AccessPolicy, Fact, FactKind, SnapshotBody } from '@tollgate/core';
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ImportRequest } from './adoption/import-request.ts';
 import type { Cause } from './facts/cause.ts';
+import type { Candidate, ParkedDetail } from './mirror/parked-object.ts';
 
 /** Read as parsed JSON, written as a JSON string. */
 type Json<T extends object | null> = JSONColumnType<T>;
@@ -307,4 +309,49 @@ export interface Schema {
     object_type: string;
     object_id: string;
   };
+  'tollgate.parked_objects': {
+    id: string;
+    connection_id: string;
+    object_type: string;
+    object_id: string;
+    status: 'open' | 'attached' | 'resolved' | 'gone' | 'dismissed';
+    reason: string;
+    detail: Json<ParkedDetail>;
+    candidates: Json<Candidate[]>;
+    project_ids: Defaulted<string[]>;
+    found_by: Json<Cause>;
+    tries: Defaulted<number>;
+    first_seen_at: Timestamp;
+    last_tried_at: Timestamp;
+    settled_at: Timestamp | null;
+    resolution: string | null;
+  };
+  'tollgate.attachments': {
+    connection_id: string;
+    object_id: string;
+    project_id: string;
+    customer_id: string;
+    reason: string;
+    actor: string;
+    created_at: Timestamp;
+  };
+  'tollgate.imports': {
+    id: string;
+    project_id: string;
+    connection_id: string;
+    dry_run: Defaulted<boolean>;
+    status: 'queued' | 'running' | 'completed' | 'failed';
+    request: Json<ImportRequest>;
+    reason: string;
+    actor: string;
+    cursor: Json<{ step: string; after: string | null } | null> | null;
+    counts: Json<Record<string, number>>;
+    error: string | null;
+    created_at: Timestamp;
+    started_at: Timestamp | null;
+    heartbeat_at: Timestamp | null;
+    finished_at: Timestamp | null;
+  };
+  'tollgate.import_gains': { import_id: string; external_id: string; feature: string };
+  'tollgate.import_parked': { import_id: string; object_type: string; object_id: string; reason: string };
 }

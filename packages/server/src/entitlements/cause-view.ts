@@ -5,8 +5,21 @@ export const CauseView = named(
   'Cause',
   Closed(
     {
-      type: OneOf(['event', 'checkout', 'grant', 'revocation', 'reconciliation', 'catalog', 'policy', 'customer']),
-      id: Type.String({ description: 'The event, session, grant, run or audit entry that stands behind it.' }),
+      type: OneOf([
+        'event',
+        'checkout',
+        'grant',
+        'revocation',
+        'reconciliation',
+        'catalog',
+        'policy',
+        'customer',
+        'attachment',
+        'import',
+      ]),
+      id: Type.String({
+        description: 'The event, session, grant, run, parked object, import or audit entry that stands behind it.',
+      }),
     },
     { description: 'What brought a version about.' },
   ),

@@ -1,6 +1,16 @@
 /** What made something change: kept with every fact version and snapshot version. */
 export interface Cause {
-  type: 'event' | 'checkout' | 'grant' | 'revocation' | 'reconciliation' | 'catalog' | 'policy' | 'customer';
-  /** The event, session, grant, run, recomputation or request that stands behind it. */
+  type:
+    | 'event'
+    | 'checkout'
+    | 'grant'
+    | 'revocation'
+    | 'reconciliation'
+    | 'catalog'
+    | 'policy'
+    | 'customer'
+    | 'attachment'
+    | 'import';
+  /** The event, session, grant, run, recomputation, parked object, import or request that stands behind it. */
   id: string;
 }

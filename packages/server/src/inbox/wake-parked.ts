@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import { parkedWaitingFor } from '../mirror/parked-waiting.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Database } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
@@ -43,8 +44,12 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
       )
       .returning(['id', 'object_type', 'object_id'])
       .execute();
-    for (const sync of syncsOf(woken)) {
-      await requestSync(tx, { connectionId, ...sync });
+    const syncs = syncsOf(woken);
+    for (const sync of syncs) await requestSync(tx, { connectionId, ...sync });
+    // What a reconciliation or an import has found has no event that waits for it.
+    const cause = { type: 'catalog', id: objectId } as const;
+    for (const ref of await parkedWaitingFor(tx, connectionId, objectId)) {
+      if (syncs.every((sync) => sync.ref.id !== ref.id)) await requestSync(tx, { connectionId, ref, cause });
     }
   });
 }

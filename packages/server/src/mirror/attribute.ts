@@ -1,15 +1,18 @@
 import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
-import { readStamps } from '../stripe/stamps.ts';
+import { readStamps, type Stamp } from '../stripe/stamps.ts';
+import { type Attachment, attachmentOf } from './attachments.ts';
 import {
   type Claim,
   catalogProjects,
   claimOf,
   customersByExternalId,
   isExternalId,
+  isOwnId,
   knownClaims,
   linkedCustomers,
 } from './claims.ts';
+import type { Candidate } from './parked-object.ts';
 
 type Metadata = Readonly<Record<string, string>>;
 
@@ -28,11 +31,18 @@ export interface AttributionHints {
 }
 
 export type Attribution =
-  | { status: 'ours'; projectId: string; customerId: string; proven: boolean }
+  | {
+      status: 'ours';
+      projectId: string;
+      customerId: string;
+      proven: boolean;
+      /** Others who have the object now, and lose it because an operator attached it to this customer. */
+      displaced: readonly string[];
+    }
   /** Ours, by an app's own customer id that has never been seen: saving creates the customer. */
   | { status: 'new_customer'; projectId: string; externalId: string; proven: boolean }
   | { status: 'ignored'; reason: IgnoredReason }
-  | { status: 'parked'; reason: ParkedReason };
+  | { status: 'parked'; reason: ParkedReason; candidates: readonly Candidate[] };
 
 export type IgnoredReason =
   /** Neither the object, nor its customer, price or product is known, and no stamp says that it is ours. */
@@ -54,9 +64,9 @@ export type ParkedReason =
 /**
  * Finds out whose an object is. Reads only.
  *
- * What is known already counts first, then the stamps on the object, then its Stripe customer (the link here, and the
- * stamps there), then its prices and products, and last the client reference. Where two of them disagree, no guess is
- * made: the object is parked. The client reference alone cannot disagree, since whoever pays can write it; and for the
+ * What an operator attached is whose they said. Else what is known already counts first, then the stamps on the object,
+ * then its Stripe customer (the link here, and the stamps there), then its prices and products, and last the client
+ * reference. Where two of them disagree, no guess is made: the object is parked, with everyone whom they name. The client reference alone cannot disagree, since whoever pays can write it; and for the
  * same reason what it led to is not `proven`: good for receiving what was paid for, and for nothing else.
  */
 export async function attribute(
@@ -66,8 +76,19 @@ export async function attribute(
 ): Promise<Attribution> {
   const stamps = stampsOf(hints, connection.installation);
   const known = await knownClaims(db, connection, hints.known);
+  const objectIds = hints.known.map(({ id }) => id);
+  const attached = await attachmentOf(db, connection, objectIds);
+  if (attached !== undefined) return { status: 'ours', ...attached, proven: false, displaced: others(known, attached) };
   const catalog = await catalogProjects(db, connection, hints);
   const links = await linkedCustomers(db, connection, hints.stripeCustomer?.id);
+  const evidence: Candidate[] = [
+    ...known.map((claim) => candidate('known', claim)),
+    ...stamps.own.map(stamped),
+    ...links.map(({ project_id, id }) => candidate('stripe_customer', { projectId: project_id, customerId: id })),
+    ...catalog.map((projectId) => candidate('catalog', { projectId })),
+    ...referred(hints),
+  ];
+  const parked = (reason: ParkedReason): Attribution => ({ status: 'parked', reason, candidates: evidence });
   if (stamps.foreign) {
     const looksOurs = known.length > 0 || stamps.own.length > 0 || links.length > 0 || catalog.length > 0;
     return looksOurs ? parked('installation_conflict') : { status: 'ignored', reason: 'other_installation' };
@@ -85,20 +106,38 @@ export async function attribute(
   if (project !== undefined && catalog[0] !== undefined && catalog[0] !== project) return parked('project_conflict');
 
   const projectId = project ?? onlyProject(links);
-  if (projectId === undefined) return links.length > 1 ? parked('project_ambiguous') : unknown(stamps.own.length > 0);
+  if (projectId === undefined) {
+    if (links.length > 1) return parked('project_ambiguous');
+    // A stamp that names a customer and no project is somebody's who meant us.
+    return stamps.own.length > 0 ? parked('stamped_project_unknown') : { status: 'ignored', reason: 'not_ours' };
+  }
   const link = links.find((candidate) => candidate.project_id === projectId);
   if (link === undefined && links.length > 0 && certain.length === 0) return parked('project_conflict');
   if (link !== undefined) claims.push({ proof: false, projectId, customerId: link.id, externalId: null });
-  return await customerOf(db, projectId, claims, hints.clientReferenceId ?? null);
+  const found = await customerOf(db, projectId, claims, hints.clientReferenceId ?? null);
+  return typeof found === 'string' ? parked(found) : found;
 }
 
-function parked(reason: ParkedReason): Attribution {
-  return { status: 'parked', reason };
+/** Who else has the object now. */
+function others(known: readonly Claim[], attached: Attachment): string[] {
+  return distinct(known.map(({ customerId }) => customerId)).filter((id) => id !== attached.customerId);
 }
 
-/** A stamp that names a customer and no project is somebody's who meant us. */
-function unknown(stamped: boolean): Attribution {
-  return stamped ? parked('stamped_project_unknown') : { status: 'ignored', reason: 'not_ours' };
+function candidate(
+  evidence: Candidate['evidence'],
+  { projectId = null, customerId = null, externalId = null }: Partial<Claim>,
+): Candidate {
+  return { project_id: projectId, customer_id: customerId, external_id: externalId, evidence };
+}
+
+/** As it is written: it may name what there is not. */
+function stamped({ projectId, customerId }: Stamp): Candidate {
+  const own = customerId !== null && isOwnId(customerId);
+  return candidate('stamp', { projectId, ...(own ? { customerId } : { externalId: customerId }) });
+}
+
+function referred({ clientReferenceId = null }: AttributionHints): Candidate[] {
+  return clientReferenceId === null ? [] : [candidate('client_reference_id', { externalId: clientReferenceId })];
 }
 
 function stampsOf({ metadata, stripeCustomer }: AttributionHints, installation: string) {
@@ -118,22 +157,22 @@ async function customerOf(
   projectId: string,
   claims: readonly Claim[],
   clientReferenceId: string | null,
-): Promise<Attribution> {
+): Promise<Attribution | ParkedReason> {
   const externalIds = distinct(claims.map((claim) => claim.externalId));
   const named = await customersByExternalId(db, projectId, externalIds);
   const customerIds = distinct([...claims.map((claim) => claim.customerId), ...named.map((row) => row.id)]);
   const fresh = externalIds.filter((externalId) => named.every((row) => row.external_id !== externalId));
-  if (customerIds.length + fresh.length > 1) return parked('customer_conflict');
+  if (customerIds.length + fresh.length > 1) return 'customer_conflict';
   const proven = claims.some((claim) => claim.proof);
   const [customerId] = customerIds;
-  if (customerId !== undefined) return { status: 'ours', projectId, customerId, proven };
+  if (customerId !== undefined) return { status: 'ours', projectId, customerId, proven, displaced: [] };
   const [externalId] = fresh;
   if (externalId !== undefined) return { status: 'new_customer', projectId, externalId, proven };
-  if (clientReferenceId === null || !isExternalId(clientReferenceId)) return parked('customer_unknown');
+  if (clientReferenceId === null || !isExternalId(clientReferenceId)) return 'customer_unknown';
   const [referred] = await customersByExternalId(db, projectId, [clientReferenceId]);
   return referred === undefined
     ? { status: 'new_customer', projectId, externalId: clientReferenceId, proven: false }
-    : { status: 'ours', projectId, customerId: referred.id, proven: false };
+    : { status: 'ours', projectId, customerId: referred.id, proven: false, displaced: [] };
 }
 
 function distinct(values: readonly (string | null)[]): string[] {

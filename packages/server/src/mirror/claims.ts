@@ -111,12 +111,17 @@ export async function claimOf(
       : { proof: true, projectId: own.project_id, customerId: own.id, externalId: null };
   }
   // One of our own ids that nobody has: a database that was restored, or not yet committed. Never an app's id.
-  if (OWN_ID.test(customerId)) return 'stamped_customer_unknown';
+  if (isOwnId(customerId)) return 'stamped_customer_unknown';
   if (!isExternalId(customerId)) return 'stamped_customer_unknown';
   return { proof: true, projectId: stamp.projectId, customerId: null, externalId: customerId };
 }
 
 const OWN_ID = /^cust_[0-9a-hjkmnp-tv-z]{26}$/;
+
+/** Whether a text has the form of Tollgate's own customer ids. */
+export function isOwnId(text: string): boolean {
+  return OWN_ID.test(text);
+}
 
 /** What the API takes for an app's customer id. */
 export function isExternalId(text: string): boolean {

@@ -5,6 +5,7 @@ import { currentFact } from './current-fact.ts';
 import type { FetchedPurchase } from './fetch-purchase.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
+import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-object.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
 import { recordPayment } from './record-payment.ts';
@@ -30,6 +31,21 @@ export function purchaseHints(purchase: FetchedPurchase): AttributionHints {
   };
 }
 
+/** What helps a person who has to say whose a purchase is. */
+export function parkedPurchase(purchase: FetchedPurchase | null): ParkedDetail {
+  if (purchase === null) return NO_DETAIL;
+  const { priceIds, productIds } = purchaseHints(purchase);
+  const { currency, amountMinor: amount } = purchaseFact(purchase);
+  const customer = customerOf(purchase);
+  return {
+    stripe_customer_id: customer?.id ?? null,
+    email_hint: emailHint(purchase.session.customer_details?.email ?? customer?.email),
+    price_ids: priceIds,
+    product_ids: productIds,
+    amount: { currency, amount },
+  };
+}
+
 /** Saves a purchase for whoever made it; in the transaction of the object that was fetched. */
 export async function savePurchase(
   tx: Tx,
@@ -45,7 +61,7 @@ export async function savePurchase(
   }
   const owner = await lockOwner(tx, connection, purchaseHints(purchase), fetch.now);
   if ('refused' in owner) return owner.refused;
-  const { customer, proven } = owner;
+  const { customer, proven, displaced } = owner;
   const stripeCustomer = customerOf(purchase);
   if (proven && stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
   const owned = { projectId: customer.project_id, customerId: customer.id };
@@ -57,7 +73,7 @@ export async function savePurchase(
     subscriptionId: idOrNull(purchase.session.subscription),
   });
   if (known === undefined) await wakeOwnEvents(tx, request);
-  return await saveOwned(tx, { ...owned, fact: purchaseFact(purchase), fetch, cause: request.cause });
+  return await saveOwned(tx, { ...owned, displaced, fact: purchaseFact(purchase), fetch, cause: request.cause });
 }
 
 function customerOf({ intent, session }: FetchedPurchase): CustomerShape | null {

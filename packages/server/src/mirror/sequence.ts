@@ -1,4 +1,5 @@
 import type { Database, Tx } from '../platform/database.ts';
+import { type Parking, settleParking } from './parked-object.ts';
 import type { SyncResult } from './types.ts';
 
 /**
@@ -27,13 +28,16 @@ export interface Fetch {
   sequence: number;
   /** Epoch milliseconds, when its result is recorded. */
   now: number;
+  /** What to write down if nobody can be found for it; null where that is not asked. */
+  parking: Parking | null;
 }
 
 export const STALE: SyncResult = { status: 'stale', reason: null, projectId: null, customerId: null };
 
 /**
  * Applies what was fetched in one transaction, one at a time for the object, unless a later fetch was applied already.
- * A result that nobody can own (`ignored`, `parked`) uses up no number: an earlier fetch may still be applied.
+ * A result that nobody can own (`ignored`, `parked`) uses up no number: an earlier fetch may still be applied. What is
+ * parked is written down with its reason, and settled once it is anybody's.
  * @param apply - saves; may not call Stripe
  */
 export async function applyInOrder(
@@ -48,7 +52,9 @@ export async function applyInOrder(
       .where('object_id', '=', fetch.objectId);
     const { applied } = await row.select('applied').forUpdate().executeTakeFirstOrThrow();
     if (fetch.sequence <= applied) return STALE;
-    const result = await apply(tx);
+    const outcome = await apply(tx);
+    const { parking } = fetch;
+    const result = parking === null ? outcome : await settleParking(tx, { ...fetch, parking }, outcome);
     if (result.status === 'applied' || result.status === 'unchanged') {
       await tx
         .updateTable('tollgate.object_sequences')

@@ -153,6 +153,8 @@ export const SessionShape = Type.Object({
   /** The first invoice of a subscription that was sold. */
   invoice: Type.Optional(OrNull(Reference)),
   metadata: OrNull(Metadata),
+  /** What the payer typed. */
+  customer_details: Type.Optional(OrNull(Type.Object({ email: Type.Optional(OrNull(Type.String())) }))),
 });
 export type SessionShape = Static<typeof SessionShape>;
 

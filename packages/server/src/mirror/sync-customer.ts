@@ -7,6 +7,7 @@ import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
+import { emailHint, NO_DETAIL } from './parked-object.ts';
 import { parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { CustomerShape } from './shapes.ts';
@@ -25,9 +26,11 @@ export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Prom
   const sequence = await takeNumber(db, connection.id, id);
   const found = await fetchCustomer(connection, id);
   // One that is missing is as good as deleted.
-  const customer = found ?? { id, deleted: true };
+  const customer: CustomerShape = found ?? { id, deleted: true };
   await syncSubscriptionsOf(deps, request, customer.deleted === true ? isStanding : dependsOnCard);
-  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
+  const detail = { ...NO_DETAIL, stripe_customer_id: id, email_hint: emailHint(customer.email) };
+  const parking = { ref: request.ref, cause: request.cause, detail };
+  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking };
   return await applyInOrder(db, fetch, async (tx) => {
     const linked = await lockLinked(tx, connection, id);
     if (found === null && linked.length > 0) refuseLossInLiveMode(connection, id);
@@ -145,11 +148,15 @@ async function adopt(tx: Tx, connection: StripeConnection, customer: CustomerSha
   if ('refused' in owner) return owner.refused;
   const row = owner.customer;
   if (!(await linkStripeCustomer(tx, row, customer, now))) {
-    return { status: 'parked', reason: 'customer_conflict', projectId: null, customerId: null };
+    const named = { project_id: row.project_id, customer_id: row.id, external_id: null, evidence: 'stamp' } as const;
+    return { ...CONFLICT, candidates: [named] };
   }
   await copyTo(tx, [row], customer, now);
   return { status: 'applied', reason: null, projectId: row.project_id, customerId: row.id };
 }
+
+/** Whoever it is stamped for has another Stripe customer. */
+const CONFLICT: SyncResult = { status: 'parked', reason: 'customer_conflict', projectId: null, customerId: null };
 
 /** Names the owner when there is one; several customers share no id. */
 function ownersOf(linked: readonly CustomerRow[]): Pick<SyncResult, 'projectId' | 'customerId'> {

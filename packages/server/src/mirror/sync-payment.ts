@@ -3,7 +3,7 @@ import { endPurchase } from './end-purchase.ts';
 import { fetchPayment, purchaseOfPayment, subscriptionOfPayment } from './fetch-purchase.ts';
 import { mergeResults } from './merge-results.ts';
 import { recordPayment } from './record-payment.ts';
-import { savePurchase } from './save-purchase.ts';
+import { parkedPurchase, savePurchase } from './save-purchase.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
@@ -18,7 +18,8 @@ export async function syncPayment(deps: MirrorDeps, request: SyncRequest): Promi
   const payment = await fetchPayment(connection, id);
   const purchase = payment === null ? null : await purchaseOfPayment(connection, payment);
   if (payment !== null && purchase === null) return await syncInvoicePayment(deps, connection, request);
-  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
+  const parking = { ref: request.ref, cause: request.cause, detail: parkedPurchase(purchase) };
+  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking };
   return await applyInOrder(db, fetch, async (tx) =>
     purchase === null
       ? await endPurchase(tx, connection, id, fetch, request.cause)

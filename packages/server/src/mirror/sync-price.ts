@@ -3,6 +3,7 @@ import { wakeParked } from '../catalog/wake-parked.ts';
 import type { Queryable, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
+import { NO_DETAIL } from './parked-object.ts';
 import { idOf, parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { PriceShape, ProductShape } from './shapes.ts';
@@ -16,12 +17,14 @@ interface FetchedPrice {
 }
 
 /** A price of a project's product. One of any other product is `not_imported`. */
-export async function syncPrice(deps: MirrorDeps, { connectionId, ref }: SyncRequest): Promise<SyncResult> {
+export async function syncPrice(deps: MirrorDeps, { connectionId, ref, cause }: SyncRequest): Promise<SyncResult> {
   const { db, clock } = deps;
   const connection = deps.connections.get(connectionId);
   const sequence = await takeNumber(db, connection.id, ref.id);
   const fetched = await fetchPrice(connection, ref.id);
-  const fetch: Fetch = { connectionId, objectId: ref.id, sequence, now: clock.now() };
+  const product_ids = fetched === null ? [] : [idOf(fetched.price.product)];
+  const parking = { ref, cause, detail: { ...NO_DETAIL, price_ids: [ref.id], product_ids } };
+  const fetch: Fetch = { connectionId, objectId: ref.id, sequence, now: clock.now(), parking };
   return await applyInOrder(db, fetch, async (tx) => {
     if (fetched === null) return await markDeleted(tx, connection, fetch);
     return await keepPrice(tx, connection, fetched, fetch.now);

@@ -4,6 +4,7 @@ import type { Queryable, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { readStamps } from '../stripe/stamps.ts';
+import { NO_DETAIL } from './parked-object.ts';
 import { parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { ProductShape } from './shapes.ts';
@@ -13,12 +14,13 @@ import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
  * A product of a project: known already, or stamped for it. Any other is `not_imported`: a Stripe account may sell much
  * that is no project's.
  */
-export async function syncProduct(deps: MirrorDeps, { connectionId, ref }: SyncRequest): Promise<SyncResult> {
+export async function syncProduct(deps: MirrorDeps, { connectionId, ref, cause }: SyncRequest): Promise<SyncResult> {
   const { db, clock } = deps;
   const connection = deps.connections.get(connectionId);
   const sequence = await takeNumber(db, connection.id, ref.id);
   const product = await fetchProduct(connection, ref.id);
-  const fetch: Fetch = { connectionId, objectId: ref.id, sequence, now: clock.now() };
+  const parking = { ref, cause, detail: { ...NO_DETAIL, product_ids: [ref.id] } };
+  const fetch: Fetch = { connectionId, objectId: ref.id, sequence, now: clock.now(), parking };
   return await applyInOrder(db, fetch, async (tx) => {
     if (product === null) return await markDeleted(tx, connection, fetch);
     return await keepProduct(tx, connection, product, fetch.now);

@@ -1,6 +1,6 @@
 import { endPurchase } from './end-purchase.ts';
 import { fetchSession, purchaseOfSession } from './fetch-purchase.ts';
-import { savePurchase } from './save-purchase.ts';
+import { parkedPurchase, savePurchase } from './save-purchase.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 
@@ -19,7 +19,8 @@ export async function syncSessionPurchase(deps: MirrorDeps, request: SyncRequest
   if (session !== null && purchase === null) {
     return { status: 'ignored', reason: 'nothing_bought', projectId: null, customerId: null };
   }
-  const fetch: Fetch = { connectionId: connection.id, objectId, sequence, now: clock.now() };
+  const parking = { ref: request.ref, cause: request.cause, detail: parkedPurchase(purchase) };
+  const fetch: Fetch = { connectionId: connection.id, objectId, sequence, now: clock.now(), parking };
   return await applyInOrder(db, fetch, async (tx) =>
     purchase === null
       ? await endPurchase(tx, connection, id, fetch, request.cause)

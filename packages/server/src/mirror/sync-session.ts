@@ -30,7 +30,8 @@ export async function syncSession(deps: MirrorDeps, request: SyncRequest): Promi
   if (session === null) return await syncSessionPurchase(deps, request);
   const results = await syncBought(deps, request, session);
   const bought = mergeResults(results);
-  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
+  // Only what was bought in it can be somebody's.
+  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking: null };
   const own = await applyInOrder(db, fetch, async (tx) => {
     const row = await lockSession(tx, connection, id);
     if (row === undefined) return NOTHING_BOUGHT;

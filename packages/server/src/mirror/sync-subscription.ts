@@ -6,6 +6,7 @@ import { currentFact } from './current-fact.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
+import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-object.ts';
 import { idOf } from './parse-shape.ts';
 import { recordTrials } from './record-trials.ts';
 import { saveOwned } from './save-owned.ts';
@@ -33,30 +34,44 @@ export async function syncSubscription(
   const connection = deps.connections.get(request.connectionId);
   const sequence = await takeNumber(db, connection.id, id);
   const fetched = await fetchSubscription(connection, id);
-  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now() };
+  const detail = fetched === null ? NO_DETAIL : parkedDetail(fetched);
+  const parking = { ref: request.ref, cause: request.cause, detail };
+  const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking };
   if (fetched === null) return await endSubscription(deps, request, fetch);
   const hints = await completeHints(deps, connection, fetched, session);
   return await applyInOrder(db, fetch, async (tx) => {
     const owner = await lockOwner(tx, connection, hints, fetch.now);
     if ('refused' in owner) return owner.refused;
-    const { customer, proven } = owner;
+    const { customer, proven, displaced } = owner;
     const read = subscriptionFact(fetched);
     if (!isKnownStatus(read.status)) {
       const detail = { subscription: id, status: read.status, customer: customer.id };
       deps.log.error(detail, 'Stripe gave a subscription a status that nobody here knows; it grants nothing');
     }
-    const fact = fetched.customer.deleted === true ? endedFact(read, fetch.now) : read;
+    const current = fetched.customer.deleted === true ? endedFact(read, fetch.now) : read;
     const known = await currentFact(tx, connection.id, 'subscription', id);
-    if (known !== undefined && hasEndedForGood(known.fact) && fact.status !== known.fact.status) {
+    const over = known !== undefined && hasEndedForGood(known.fact) && current.status !== known.fact.status;
+    if (over && displaced.length === 0) {
       const { projectId, customerId } = known;
       return { status: 'unchanged', reason: 'subscription_ended', projectId, customerId };
     }
+    const fact = over ? known.fact : current;
     if (proven) await linkStripeCustomer(tx, customer, fetched.customer, fetch.now);
     await recordTrials(tx, customer.id, fact);
     if (known === undefined) await wakeOwnEvents(tx, request);
-    const owned = { projectId: customer.project_id, customerId: customer.id };
+    const owned = { projectId: customer.project_id, customerId: customer.id, displaced };
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
   });
+}
+
+function parkedDetail({ items, customer }: FetchedSubscription): ParkedDetail {
+  return {
+    ...NO_DETAIL,
+    stripe_customer_id: customer.id,
+    email_hint: emailHint(customer.email),
+    price_ids: items.map((item) => item.price.id),
+    product_ids: items.map((item) => idOf(item.price.product)),
+  };
 }
 
 /** What a subscription by itself says about whose it is. */

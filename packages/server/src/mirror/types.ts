@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
 import type { Connections } from '../stripe/connections.ts';
+import type { Candidate } from './parked-object.ts';
 
 export type ObjectType = 'subscription' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';
 
@@ -40,4 +41,6 @@ export interface SyncResult {
   projectId: string | null;
   /** Tollgate's own `cust_…`; null for an object that belongs to no customer. */
   customerId: string | null;
+  /** Of what is parked: whom the evidence names. */
+  candidates?: readonly Candidate[];
 }

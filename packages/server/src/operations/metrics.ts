@@ -74,6 +74,12 @@ export function createMetrics({ pools, cache }: MetricsSources): Metrics {
     labelNames: ['status'],
     registers,
   });
+  const parked = new Gauge({
+    name: 'tollgate_parked_objects',
+    help: 'Objects of Stripe that nobody can be found for and that no operator has decided on, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
   const inboxAge = new Gauge({
     name: 'tollgate_inbox_oldest_seconds',
     help: 'How long the oldest event that still waits to be processed has waited; 0 when none does.',
@@ -81,17 +87,18 @@ export function createMetrics({ pools, cache }: MetricsSources): Metrics {
   });
 
   async function askDatabase(): Promise<void> {
-    for (const gauge of [queued, inbox, inboxAge]) {
+    for (const gauge of [queued, inbox, inboxAge, parked]) {
       gauge.reset();
     }
     if (!database) {
       return;
     }
-    const [jobRows, inboxRows] = await within(
+    const [jobRows, inboxRows, parkedRows] = await within(
       QUERY_TIMEOUT_MS,
       Promise.all([
         database.query<{ state: string; count: number }>(QUEUE),
         database.query<{ status: string; count: number; oldest: number }>(INBOX),
+        database.query<{ reason: string; count: number }>(PARKED),
       ]),
     );
     for (const { state, count } of jobRows.rows) {
@@ -99,6 +106,9 @@ export function createMetrics({ pools, cache }: MetricsSources): Metrics {
     }
     for (const { status, count } of inboxRows.rows) {
       inbox.set({ status }, count);
+    }
+    for (const { reason, count } of parkedRows.rows) {
+      parked.set({ reason }, count);
     }
     const waiting = inboxRows.rows.filter(({ status }) => status === 'received' || status === 'failed');
     inboxAge.set(Math.max(0, ...waiting.map(({ oldest }) => oldest)));
@@ -135,6 +145,9 @@ const QUEUE = `
 const INBOX = `
   select status, count(*) as count, extract(epoch from now() - min(received_at))::float8 as oldest
     from tollgate.events where status in ('received', 'parked', 'failed', 'dead') group by status`;
+
+const PARKED = `
+  select reason, count(*) as count from tollgate.parked_objects where status = 'open' group by reason`;
 
 type Reading = [labels: Record<string, string>, value: number];
 

@@ -1,6 +1,7 @@
 import type { Kind, Look, Verdict } from './kind.ts';
 import type { Counts } from './progress.ts';
 import { type SettleDeps, settleDrift } from './settle-drift.ts';
+import { settleParked } from './settle-parked.ts';
 import type { RunRow } from './start-run.ts';
 import { unreadable } from './unreadable.ts';
 
@@ -59,6 +60,7 @@ async function examine<T extends { id: string }>(
       { run_id: run.id, object_type: kind.name, object_id: id },
       'Nobody can say whose an object of Stripe is',
     );
+    return await settleParked(deps, look, run, kind.refOf(id));
   }
   if (verdict.status === 'drift') await settleDrift(deps, look, run, { kind, id, drift: verdict.drift });
   return verdict.status;

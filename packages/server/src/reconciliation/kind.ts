@@ -39,7 +39,7 @@ export interface Look {
   connection: StripeConnection;
   scope: Scope;
   /** A call to Stripe, at the pace of that endpoint and again after what passes. */
-  ask<T>(endpoint: KindName | 'event', call: () => Promise<T>): Promise<T>;
+  ask<T>(endpoint: KindName | 'event' | 'parked', call: () => Promise<T>): Promise<T>;
 }
 
 export interface StripePage<T> {
