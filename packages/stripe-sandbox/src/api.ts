@@ -55,6 +55,11 @@ function formOf(request: AskedRequest, query: string): FormGroup {
   return parseForm(request.body === '' ? query : request.body);
 }
 
+/** People read what they get, indented as Stripe does it; the official clients only parse it, which takes half as long without. */
+function indentFor(request: AskedRequest): number | undefined {
+  return header(request, 'x-stripe-client-user-agent') === undefined ? 2 : undefined;
+}
+
 function carryOut(world: World, request: AskedRequest, requestId: string): Answer {
   authorize(request);
   const [path = '', query = ''] = request.path.split(/\?(.*)/s);
@@ -75,7 +80,8 @@ function carryOut(world: World, request: AskedRequest, requestId: string): Answe
   let answer: Answer;
   try {
     const result = found.route.run(world, params, found.ids);
-    answer = { status: 200, headers: {}, body: JSON.stringify(render(result, expandPaths, lookupIn(world)), null, 2) };
+    const body = JSON.stringify(render(result, expandPaths, lookupIn(world)), null, indentFor(request));
+    answer = { status: 200, headers: {}, body };
   } catch (error) {
     answer = errorAnswer(error);
   } finally {

@@ -2,13 +2,20 @@ import { bare } from './expand.ts';
 import { API_VERSION, type StripeEvent } from './model.ts';
 import type { World } from './world.ts';
 
-/** Stripe keeps events for 30 days. Here time may fly, so they are kept by number. */
+/** Stripe keeps events for 30 days. Here time may fly, so they are kept by number; so many at least. */
 const KEPT_EVENTS = 20_000;
+/** How many more there may be before they are forgotten, all at once. */
+const FORGOTTEN_EVENTS = 2_000;
 
 type Json = Record<string, unknown>;
 
 function isGroup(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function sameLists(one: unknown, other: unknown): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
+  return one.length === 0 || JSON.stringify(one) === JSON.stringify(other);
 }
 
 /**
@@ -17,33 +24,40 @@ function isGroup(value: unknown): value is Json {
  */
 export function previousAttributes(before: Json, after: Json): Json | undefined {
   const previous: Json = {};
-  for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+  let differs = false;
+  const compare = (key: string): void => {
     const [old, fresh] = [before[key], after[key]];
-    if (isGroup(old) && isGroup(fresh)) {
-      const nested = previousAttributes(old, fresh);
-      if (nested !== undefined) previous[key] = nested;
-    } else if (JSON.stringify(old) !== JSON.stringify(fresh)) {
-      previous[key] = old ?? null;
-    }
-  }
-  return Object.keys(previous).length === 0 ? undefined : previous;
+    if (old === fresh) return;
+    const nested = isGroup(old) && isGroup(fresh);
+    const was = nested ? previousAttributes(old, fresh) : sameLists(old, fresh) ? undefined : (old ?? null);
+    if (was === undefined) return;
+    previous[key] = was;
+    differs = true;
+  };
+  for (const key in before) compare(key);
+  for (const key in after) if (!(key in before)) compare(key);
+  return differs ? previous : undefined;
 }
 
 /** Records an event about an object as it is now, and sends it to the webhook endpoints. */
 export function emit(world: World, type: string, object: object, previous?: Json): StripeEvent {
+  return record(world, type, object, { object: bare(object), ...(previous && { previous_attributes: previous }) });
+}
+
+function record(world: World, type: string, object: object, data: StripeEvent['data']): StripeEvent {
   const event: StripeEvent = {
     id: world.ids.make('evt_'),
     object: 'event',
     api_version: API_VERSION,
     created: world.clock.now(),
-    data: previous === undefined ? { object: bare(object) } : { object: bare(object), previous_attributes: previous },
+    data,
     livemode: false,
     pending_webhooks: world.webhooks.wanting(type).length,
     request: { id: world.request?.id ?? null, idempotency_key: world.request?.idempotencyKey ?? null },
     type,
   };
   world.store.insert('event', event);
-  if (world.store.count('event') > KEPT_EVENTS) world.store.forgetOldest('event');
+  if (world.store.count('event') >= KEPT_EVENTS + FORGOTTEN_EVENTS) world.store.forgetOldest('event', FORGOTTEN_EVENTS);
   world.webhooks.send(event);
   world.onEvent(type, object);
   return event;
@@ -57,8 +71,9 @@ export function emit(world: World, type: string, object: object, previous?: Json
 export function change<T extends object>(world: World, object: T, type: string, apply: (object: T) => void): boolean {
   const before = bare(object);
   apply(object);
-  const previous = previousAttributes(before, bare(object));
+  const after = bare(object);
+  const previous = previousAttributes(before, after);
   if (previous === undefined) return false;
-  emit(world, type, object, previous);
+  record(world, type, object, { object: after, previous_attributes: previous });
   return true;
 }

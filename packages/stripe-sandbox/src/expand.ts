@@ -58,11 +58,12 @@ export function bare(object: object): Json {
 }
 
 function shownFields(group: Json): Json {
-  const shown: Json = {};
-  // Written out, as every answer and every event goes through here.
-  for (const key in group) {
-    const value = group[key];
-    if (key !== '$' && value !== undefined) shown[key] = shownValue(value);
+  // Every answer and every event goes through here: to copy the whole and then what is nested is the quickest. What is
+  // undefined does not show in JSON.
+  const shown: Json = { ...group };
+  for (const key in shown) {
+    const value = shown[key];
+    if (typeof value === 'object' && value !== null) shown[key] = key === '$' ? undefined : shownValue(value);
   }
   return shown;
 }

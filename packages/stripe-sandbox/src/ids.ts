@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto';
 
 const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
+const LETTERS_IN_WORD = 5;
+
 /** The four words of xoshiro128**, which are all there is to save. */
 export type RandomState = [number, number, number, number];
 
@@ -26,15 +28,23 @@ export class Random {
     this.state = [next(), next(), next(), next()];
   }
 
-  /** A number in [0, 1). */
-  next(): number {
-    const [a, b, c, d] = this.state;
-    const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
+  /** A whole number in [0, 2³²). */
+  word(): number {
+    const state = this.state;
+    const [a, b, c, d] = state;
     const shifted = b << 9;
     const third = c ^ a;
     const fourth = d ^ b;
-    this.state = [a ^ fourth, b ^ third, third ^ shifted, rotate(fourth, 11)];
-    return result / 2 ** 32;
+    state[0] = a ^ fourth;
+    state[1] = b ^ third;
+    state[2] = third ^ shifted;
+    state[3] = rotate(fourth, 11);
+    return Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
+  }
+
+  /** A number in [0, 1). */
+  next(): number {
+    return this.word() / 2 ** 32;
   }
 
   /** True with the given probability. */
@@ -45,7 +55,13 @@ export class Random {
   /** Letters and digits. */
   token(length: number): string {
     let token = '';
-    for (let index = 0; index < length; index += 1) token += LETTERS[Math.floor(this.next() * LETTERS.length)];
+    let word = 0;
+    for (let index = 0; index < length; index += 1) {
+      // One word is enough for five letters.
+      if (index % LETTERS_IN_WORD === 0) word = this.word();
+      token += LETTERS[word % LETTERS.length];
+      word = Math.floor(word / LETTERS.length);
+    }
     return token;
   }
 }

@@ -108,6 +108,15 @@ export function pageOfNested<T extends { id: string }>(
   return paginate(source, request, () => true);
 }
 
+/** The index that narrows a list down, by the first of these parameters that is given: they are named like their indexes. */
+export function firstBy<N extends string>(
+  params: { [K in N]: string | undefined },
+  names: readonly N[],
+): By | undefined {
+  const name = names.find((candidate) => params[candidate] !== undefined);
+  return name === undefined ? undefined : { key: name, value: params[name] ?? '' };
+}
+
 /** A nested list as it stands inside its object: Stripe shows at most ten there. */
 export function nestedList<T extends { id: string }>(objects: readonly T[], url: string): ListOf<T> {
   return { object: 'list', data: objects.slice(0, 10), has_more: objects.length > 10, url };

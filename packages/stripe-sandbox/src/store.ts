@@ -1,11 +1,18 @@
 import type { Kind, Kinds } from './model.ts';
+import { type Key, Shelf } from './shelf.ts';
 
-type Key = string | null | undefined;
 type Keys = { [K in Kind]?: Record<string, (object: Kinds[K]) => Key> };
 
-/** What objects are looked up by besides their id. A key must never change while its object is stored. */
+/** What objects are looked up by besides their id. Only `rekey` may change them. */
 const KEYS: Keys = {
   charge: { customer: (charge) => charge.customer, payment_intent: (charge) => charge.payment_intent },
+  'checkout.session': {
+    customer: (session) => session.customer,
+    payment_intent: (session) => session.payment_intent,
+    invoice: (session) => session.invoice,
+    subscription: (session) => session.subscription,
+  },
+  customer: { email: (customer) => customer.email },
   customer_balance_transaction: { customer: (entry) => entry.customer },
   dispute: { charge: (dispute) => dispute.charge, payment_intent: (dispute) => dispute.payment_intent },
   'entitlements.active_entitlement': { customer: (entitlement) => entitlement.$.customer },
@@ -19,54 +26,14 @@ const KEYS: Keys = {
   },
   invoiceitem: { customer: (item) => item.customer },
   payment_intent: { customer: (intent) => intent.customer },
+  payment_method: { customer: (method) => method.customer },
   price: { product: (price) => price.product },
   product_feature: { product: (attached) => attached.$.product },
   refund: { charge: (refund) => refund.charge, payment_intent: (refund) => refund.payment_intent },
   setup_intent: { customer: (intent) => intent.customer },
   subscription: { customer: (subscription) => subscription.customer },
+  subscription_schedule: { customer: (schedule) => schedule.customer },
 };
-
-class Shelf<T extends { id: string }> {
-  readonly byId = new Map<string, T>();
-  /** Oldest first. */
-  readonly order: T[] = [];
-  /** Kept when an object is deleted, so that a cursor may still name it. */
-  readonly position = new Map<string, number>();
-  readonly lists = new Map<string, T[]>();
-  readonly #keys: [string, (object: T) => Key][];
-  #next = 1;
-
-  constructor(keys: Record<string, (object: T) => Key>) {
-    this.#keys = Object.entries(keys);
-  }
-
-  insert(object: T): void {
-    this.byId.set(object.id, object);
-    this.position.set(object.id, this.#next);
-    this.#next += 1;
-    this.order.push(object);
-    for (const [name, key] of this.#keys) {
-      const value = key(object);
-      if (value === null || value === undefined) continue;
-      const place = `${name}=${value}`;
-      const list = this.lists.get(place);
-      if (list === undefined) this.lists.set(place, [object]);
-      else list.push(object);
-    }
-  }
-
-  delete(id: string): void {
-    const object = this.byId.get(id);
-    if (object === undefined) return;
-    this.byId.delete(id);
-    const without = (list: T[]) => list.splice(list.indexOf(object), 1);
-    without(this.order);
-    for (const [name, key] of this.#keys) {
-      const list = this.lists.get(`${name}=${key(object)}`);
-      if (list !== undefined) without(list);
-    }
-  }
-}
 
 /** An index that a list may be taken from, such as the invoices of one customer. */
 export interface By {
@@ -85,31 +52,32 @@ export class Store {
   }
 
   get<K extends Kind>(kind: K, id: string): Kinds[K] | undefined {
-    return this.#shelf(kind).byId.get(id);
+    return this.#shelf(kind).get(id);
   }
 
   delete(kind: Kind, id: string): void {
     this.#shelf(kind).delete(id);
   }
 
-  /** Deletes the oldest object of a kind for good: a cursor cannot name it any more. */
-  forgetOldest(kind: Kind): void {
-    const shelf = this.#shelf(kind);
-    const [oldest] = shelf.order;
-    if (oldest === undefined) return;
-    shelf.delete(oldest.id);
-    shelf.position.delete(oldest.id);
+  /** Deletes the oldest objects of a kind for good: a cursor cannot name them any more. */
+  forgetOldest(kind: Kind, count: number): void {
+    this.#shelf(kind).forgetOldest(count);
+  }
+
+  /** Changes an object in a way that may change what it is looked up by, such as its customer. */
+  rekey<K extends Kind, R>(kind: K, object: Kinds[K], change: () => R): R {
+    return this.#shelf(kind).rekey(object, change);
   }
 
   /** All objects of a kind, or those with one key, oldest first. */
   all<K extends Kind>(kind: K, by?: By): readonly Kinds[K][] {
     const shelf = this.#shelf(kind);
-    return by === undefined ? shelf.order : (shelf.lists.get(`${by.key}=${by.value}`) ?? []);
+    return by === undefined ? shelf.order : shelf.with(by.key, by.value);
   }
 
   /** An object's place in the order of creation; also known for deleted ones. */
   position(kind: Kind, id: string): number | undefined {
-    return this.#shelf(kind).position.get(id);
+    return this.#shelf(kind).position(id);
   }
 
   count(kind: Kind): number {

@@ -36,11 +36,10 @@ function paymentDue(world: World, id: string): void {
 export function endPayment(world: World, intent: PaymentIntent, ending?: 'fails' | 'succeeds'): void {
   const paid = settlePayment(world, intent, ending);
   const invoice = invoiceOf(world, intent);
-  const session = world.store
-    .all('checkout.session')
-    .find(
-      ({ payment_intent, invoice: id }) => payment_intent === intent.id || (invoice !== undefined && id === invoice.id),
-    );
+  const [session] = [
+    ...world.store.all('checkout.session', { key: 'payment_intent', value: intent.id }),
+    ...(invoice === undefined ? [] : world.store.all('checkout.session', { key: 'invoice', value: invoice.id })),
+  ];
   if (session !== undefined) settleSession(world, session, paid);
 }
 

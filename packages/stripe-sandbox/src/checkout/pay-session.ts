@@ -192,7 +192,17 @@ export function payCheckoutSession(world: World, session: CheckoutSession, payme
   });
 }
 
+/** Pays, and files the session under what came of it. */
 function finish(
+  world: World,
+  session: CheckoutSession,
+  payment: CheckoutPayment,
+  method: PaymentMethod | null,
+): CheckoutResult {
+  return world.store.rekey('checkout.session', session, () => carryOut(world, session, payment, method));
+}
+
+function carryOut(
   world: World,
   session: CheckoutSession,
   payment: CheckoutPayment,

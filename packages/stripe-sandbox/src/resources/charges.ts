@@ -1,7 +1,7 @@
 import { captureIntent } from '../billing/capture.ts';
 import { invalidRequest } from '../errors.ts';
 import { change } from '../events.ts';
-import { listShape, pageOf } from '../lists.ts';
+import { firstBy, listShape, pageOf } from '../lists.ts';
 import { amount, clearable, mergeMetadata, metadata, optional, range, text } from '../params.ts';
 import { route } from '../routes.ts';
 
@@ -13,8 +13,9 @@ export const chargeRoutes = [
     (world, params) =>
       pageOf(world.store, 'charge', params, {
         url: '/v1/charges',
-        by: params.customer === undefined ? undefined : { key: 'customer', value: params.customer },
+        by: firstBy(params, ['payment_intent', 'customer']),
         keep: (charge) =>
+          (params.customer === undefined || charge.customer === params.customer) &&
           (params.payment_intent === undefined || charge.payment_intent === params.payment_intent) &&
           (params.created?.(charge.created) ?? true),
       }),

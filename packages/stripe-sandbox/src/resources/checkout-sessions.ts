@@ -2,7 +2,7 @@ import { createSession } from '../checkout/create-session.ts';
 import { expireSession } from '../checkout/pay-session.ts';
 import { sessionFields } from '../checkout/session-params.ts';
 import { invalidRequest } from '../errors.ts';
-import { listShape, pageOf, pageOfNested } from '../lists.ts';
+import { firstBy, listShape, pageOf, pageOfNested } from '../lists.ts';
 import { group, mergeMetadata, metadata, oneOf, optional, range, required, text } from '../params.ts';
 import { route } from '../routes.ts';
 
@@ -35,6 +35,7 @@ export const checkoutSessionRoutes = [
     (world, params) =>
       pageOf(world.store, 'checkout.session', params, {
         url: '/v1/checkout/sessions',
+        by: firstBy(params, ['payment_intent', 'subscription', 'customer']),
         keep: (session) =>
           (params.customer === undefined || session.customer === params.customer) &&
           (params.customer_details === undefined ||

@@ -170,8 +170,8 @@ export const customerRoutes = [
     (world, params) =>
       pageOf(world.store, 'customer', params, {
         url: '/v1/customers',
+        by: params.email === undefined ? undefined : { key: 'email', value: params.email },
         keep: (customer) =>
-          (params.email === undefined || customer.email === params.email) &&
           customer.test_clock === (params.test_clock ?? customer.test_clock) &&
           (params.created?.(customer.created) ?? true),
       }),
@@ -184,7 +184,7 @@ export const customerRoutes = [
     const customer = world.need('customer', id);
     const metadataAfter = mergeMetadata(customer.metadata, params.metadata);
     change(world, customer, 'customer.updated', () => {
-      apply(world, customer, params);
+      world.store.rekey('customer', customer, () => apply(world, customer, params));
       customer.metadata = metadataAfter;
       setCoupon(world, customer, params.coupon);
     });

@@ -1,7 +1,7 @@
 import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import type { FormValue } from '../form.ts';
-import { listShape, pageOf } from '../lists.ts';
+import { firstBy, listShape, pageOf } from '../lists.ts';
 import type { Charge, Dispute } from '../model.ts';
 import { flag, mergeMetadata, metadata, optional, type Reader, range, text } from '../params.ts';
 import { route } from '../routes.ts';
@@ -126,6 +126,7 @@ export const disputeRoutes = [
     (world, params) =>
       pageOf(world.store, 'dispute', params, {
         url: '/v1/disputes',
+        by: firstBy(params, ['charge', 'payment_intent']),
         keep: (dispute) =>
           (params.charge === undefined || dispute.charge === params.charge) &&
           (params.payment_intent === undefined || dispute.payment_intent === params.payment_intent) &&

@@ -3,7 +3,7 @@ import { refusal } from '../billing/refusal.ts';
 import { afterPaid, collect, finalize, methodFor } from '../billing/settlement.ts';
 import { invalidRequest } from '../errors.ts';
 import { change } from '../events.ts';
-import { listShape, pageOf, pageOfNested } from '../lists.ts';
+import { firstBy, listShape, pageOf, pageOfNested } from '../lists.ts';
 import type { Invoice } from '../model.ts';
 import { clearable, flag, group, mergeMetadata, metadata, oneOf, optional, range, required, text } from '../params.ts';
 import { route } from '../routes.ts';
@@ -69,15 +69,9 @@ export const invoiceRoutes = [
       subscription: optional(text),
     },
     (world, params) => {
-      const by =
-        params.subscription !== undefined
-          ? { key: 'subscription', value: params.subscription }
-          : params.customer !== undefined
-            ? { key: 'customer', value: params.customer }
-            : undefined;
       return pageOf(world.store, 'invoice', params, {
         url: '/v1/invoices',
-        by,
+        by: firstBy(params, ['subscription', 'customer']),
         keep: (invoice) =>
           (params.customer === undefined || invoice.customer === params.customer) &&
           (params.status === undefined || invoice.status === params.status) &&
@@ -159,7 +153,10 @@ export const invoiceRoutes = [
     (world, params) =>
       pageOf(world.store, 'invoice_payment', params, {
         url: '/v1/invoice_payments',
-        by: params.invoice === undefined ? undefined : { key: 'invoice', value: params.invoice },
+        by: firstBy({ invoice: params.invoice, payment_intent: params.payment?.payment_intent }, [
+          'invoice',
+          'payment_intent',
+        ]),
         keep: (payment) =>
           (params.payment === undefined || payment.payment.payment_intent === params.payment.payment_intent) &&
           (params.status === undefined || payment.status === params.status) &&

@@ -229,7 +229,10 @@ export const paymentIntentRoutes = [
       if (intent.customer !== null && intent.customer !== params.customer) {
         throw invalidRequest('The customer of a PaymentIntent cannot be changed.', { param: 'customer' });
       }
-      intent.customer = params.customer;
+      const { customer } = params;
+      world.store.rekey('payment_intent', intent, () => {
+        intent.customer = customer;
+      });
     }
     if (params.currency !== undefined) intent.currency = params.currency.toLowerCase();
     intent.metadata = metadataAfter;

@@ -36,7 +36,9 @@ export function usableMethod(world: World, id: string, customer: string, param: 
   const method =
     number === undefined
       ? world.store.get('payment_method', id)
-      : world.store.all('payment_method').findLast((one) => one.customer === customer && one.$.number === number);
+      : world.store
+          .all('payment_method', { key: 'customer', value: customer })
+          .findLast((one) => one.$.number === number);
   if (method === undefined) throw missing('PaymentMethod', id, param);
   if (method.customer !== customer) {
     throw invalidRequest(
@@ -50,7 +52,9 @@ export function usableMethod(world: World, id: string, customer: string, param: 
 /** Gives a payment method to a customer, without asking the bank. */
 export function giveMethod(world: World, method: PaymentMethod, customer: Customer): void {
   if (method.customer === customer.id) return;
-  method.customer = customer.id;
+  world.store.rekey('payment_method', method, () => {
+    method.customer = customer.id;
+  });
   emit(world, 'payment_method.attached', method);
 }
 
@@ -89,9 +93,11 @@ function detachMethod(world: World, method: PaymentMethod): PaymentMethod {
   if (method.customer === null) {
     throw invalidRequest('The payment method you provided is not attached to a customer so detachment is impossible.');
   }
-  change(world, method, 'payment_method.detached', () => {
-    method.customer = null;
-  });
+  change(world, method, 'payment_method.detached', () =>
+    world.store.rekey('payment_method', method, () => {
+      method.customer = null;
+    }),
+  );
   if (customer?.invoice_settings.default_payment_method === method.id) {
     change(world, customer, 'customer.updated', () => {
       customer.invoice_settings.default_payment_method = null;
@@ -216,9 +222,7 @@ function listMethods(
 ): object {
   return pageOf(world.store, 'payment_method', params, {
     url,
-    keep: (method) =>
-      method.customer !== null &&
-      (customer === undefined || method.customer === customer) &&
-      (params.type === undefined || method.type === params.type),
+    by: customer === undefined ? undefined : { key: 'customer', value: customer },
+    keep: (method) => method.customer !== null && (params.type === undefined || method.type === params.type),
   });
 }

@@ -1,7 +1,7 @@
 import { cancelRefund, refundCharge } from '../billing/refunds.ts';
 import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
-import { listShape, pageOf } from '../lists.ts';
+import { firstBy, listShape, pageOf } from '../lists.ts';
 import type { Charge } from '../model.ts';
 import { flag, integer, mergeMetadata, metadata, oneOf, optional, range, text } from '../params.ts';
 import { route } from '../routes.ts';
@@ -50,7 +50,7 @@ export const refundRoutes = [
     (world, params) =>
       pageOf(world.store, 'refund', params, {
         url: '/v1/refunds',
-        by: params.charge === undefined ? undefined : { key: 'charge', value: params.charge },
+        by: firstBy(params, ['charge', 'payment_intent']),
         keep: (refund) =>
           (params.payment_intent === undefined || refund.payment_intent === params.payment_intent) &&
           (params.created?.(refund.created) ?? true),

@@ -129,7 +129,12 @@ export const setupIntentRoutes = [
       intent.payment_method = resolveMethod(world, params.payment_method, 'payment_method').id;
       if (intent.status === 'requires_payment_method') intent.status = 'requires_confirmation';
     }
-    if (params.customer !== undefined) intent.customer = params.customer;
+    const { customer } = params;
+    if (customer !== undefined) {
+      world.store.rekey('setup_intent', intent, () => {
+        intent.customer = customer;
+      });
+    }
     if (params.description !== undefined) intent.description = params.description;
     intent.metadata = metadataAfter;
     return intent;

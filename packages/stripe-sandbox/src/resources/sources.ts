@@ -16,7 +16,9 @@ function cardOf(world: World, customer: Customer, token: string): Card {
     throw cardError('Your card was declined.', { code: 'card_declined', decline_code: 'generic_decline' });
   }
   const method = createCard(world, number);
-  method.customer = customer.id;
+  world.store.rekey('payment_method', method, () => {
+    method.customer = customer.id;
+  });
   const { card } = method;
   return world.store.insert('card', {
     id: world.ids.make('card_'),

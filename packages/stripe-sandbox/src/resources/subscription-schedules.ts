@@ -176,8 +176,8 @@ export const subscriptionScheduleRoutes = [
     (world, params) =>
       pageOf(world.store, 'subscription_schedule', params, {
         url: '/v1/subscription_schedules',
+        by: params.customer === undefined ? undefined : { key: 'customer', value: params.customer },
         keep: (schedule) =>
-          (params.customer === undefined || schedule.customer === params.customer) &&
           (params.scheduled !== true || schedule.status === 'not_started') &&
           (params.created?.(schedule.created) ?? true),
       }),

@@ -1,0 +1,113 @@
+/** What an object is looked up by besides its id; nothing: not by this. */
+export type Key = string | null | undefined;
+
+interface Place<T> {
+  /** The place in the order of creation. Kept when the object is deleted, so that a cursor may still name it. */
+  position: number;
+  object: T | null;
+}
+
+interface Index<T> {
+  key: (object: T) => Key;
+  lists: Map<string, T[]>;
+}
+
+const NONE: readonly never[] = [];
+
+/** All objects of one kind, in the order of their creation, with the indexes that they are looked up in. */
+export class Shelf<T extends { id: string }> {
+  /** Oldest first. */
+  readonly order: T[] = [];
+  readonly #places = new Map<string, Place<T>>();
+  readonly #indexes: Map<string, Index<T>>;
+  #next = 1;
+
+  constructor(keys: Record<string, (object: T) => Key>) {
+    this.#indexes = new Map(Object.entries(keys).map(([name, key]) => [name, { key, lists: new Map() }]));
+  }
+
+  get(id: string): T | undefined {
+    return this.#places.get(id)?.object ?? undefined;
+  }
+
+  position(id: string): number | undefined {
+    return this.#places.get(id)?.position;
+  }
+
+  /** The objects with a key, oldest first. */
+  with(index: string, value: string): readonly T[] {
+    return this.#indexes.get(index)?.lists.get(value) ?? NONE;
+  }
+
+  insert(object: T): void {
+    this.#places.set(object.id, { position: this.#next, object });
+    this.#next += 1;
+    this.order.push(object);
+    for (const index of this.#indexes.values()) this.#file(index, object);
+  }
+
+  delete(id: string): void {
+    const place = this.#places.get(id);
+    if (place === undefined || place.object === null) return;
+    const { object } = place;
+    this.#takeOut(this.order, object);
+    for (const index of this.#indexes.values()) this.#unfile(index, index.key(object), object);
+    place.object = null;
+  }
+
+  /** Deletes the oldest objects for good: a cursor cannot name them any more. */
+  forgetOldest(count: number): void {
+    for (const object of this.order.splice(0, count)) {
+      for (const index of this.#indexes.values()) this.#unfile(index, index.key(object), object);
+      this.#places.delete(object.id);
+    }
+  }
+
+  /** Changes an object in a way that may change what it is looked up by. */
+  rekey<R>(object: T, change: () => R): R {
+    const before = [...this.#indexes.values()].map((index) => ({ index, value: index.key(object) }));
+    try {
+      return change();
+    } finally {
+      for (const { index, value } of before) {
+        if (value === index.key(object)) continue;
+        this.#unfile(index, value, object);
+        this.#file(index, object);
+      }
+    }
+  }
+
+  #file({ key, lists }: Index<T>, object: T): void {
+    const value = key(object);
+    if (value === null || value === undefined) return;
+    const list = lists.get(value);
+    if (list === undefined) lists.set(value, [object]);
+    else list.splice(this.#firstFrom(list, this.position(object.id) ?? 0), 0, object);
+  }
+
+  #unfile({ lists }: Index<T>, value: Key, object: T): void {
+    if (value === null || value === undefined) return;
+    const list = lists.get(value);
+    if (list === undefined) return;
+    this.#takeOut(list, object);
+    if (list.length === 0) lists.delete(value);
+  }
+
+  #takeOut(list: T[], object: T): void {
+    const at = this.#firstFrom(list, this.position(object.id) ?? 0);
+    if (list[at] === object) list.splice(at, 1);
+  }
+
+  /** The index of the first object in a list whose position is at least the given one. */
+  #firstFrom(list: readonly T[], position: number): number {
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const object = list[middle];
+      if (object !== undefined && (this.position(object.id) ?? 0) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
