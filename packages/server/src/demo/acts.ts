@@ -13,6 +13,9 @@ export const GRANTS: readonly { id: string; name: string; feature: string; value
 /** Every price that the page offers, with its product's name. */
 export const PLANS = DEMO_PRODUCTS.flatMap((product) => product.prices.map((price) => ({ ...price, product })));
 
+/** What the tour's trial is of. */
+export const TRIAL = { lookupKey: 'pro_monthly', days: 14 };
+
 /** The calls of the API that the page makes, and shows as `curl` lines. */
 
 export function buyCall({ secretKey }: Demo, origin: string, customerId: string, lookupKey: string): Call {
@@ -27,6 +30,23 @@ export function buyCall({ secretKey }: Demo, origin: string, customerId: string,
       lookup_key: lookupKey,
       ...(quantity > 1 ? { quantity } : {}),
       success_url: `${origin}/?did=bought&session_id={CHECKOUT_SESSION_ID}`,
+      cancel_url: `${origin}/?did=left`,
+    },
+  };
+}
+
+/** A trial of Pro, with a card, so that it goes on to a paid month. */
+export function trialCall({ secretKey }: Demo, origin: string, customerId: string): Call {
+  return {
+    method: 'POST',
+    path: '/checkout/sessions',
+    key: secretKey,
+    body: {
+      customer_id: customerId,
+      email: `${customerId}@example.com`,
+      lookup_key: TRIAL.lookupKey,
+      trial_period_days: TRIAL.days,
+      success_url: `${origin}/?did=trial&session_id={CHECKOUT_SESSION_ID}#later`,
       cancel_url: `${origin}/?did=left`,
     },
   };

@@ -80,7 +80,7 @@ function answer(explanation: Explanation): Html {
 /** Why a customer may or may not use a feature, in words: the answer, then every source with its windows. */
 export function explanationWords(explanation: Explanation, names: ReadonlyMap<string, string>): Html {
   const sources = [...explanation.sources].sort((a, b) => Number(b.verdict === 'won') - Number(a.verdict === 'won'));
-  return html`<div class="why stack" id="why" role="status">
+  return html`<div class="why stack">
 ${answer(explanation)}
 ${
   sources.length === 0

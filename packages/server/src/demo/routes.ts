@@ -8,13 +8,18 @@ import { DEMO_FEATURES } from './catalog.ts';
 import { customerOf, newCustomerCookie } from './customer-cookie.ts';
 import { loadExplanation } from './explanation.ts';
 import type { Html } from './html.ts';
+import type { Message } from './message.ts';
 import { isFromThisMachine, isOwnForm } from './own-browser.ts';
-import { type AuditEntry, demoPage, type Message } from './page.ts';
+import { type AuditEntry, demoPage } from './page.ts';
 import { statePanel } from './panel.ts';
 import { SCRIPT } from './script.ts';
 import { type Demo, type DemoDeps, setUpDemo } from './set-up.ts';
 import { customerNow } from './state.ts';
 import { STYLE } from './style.ts';
+import { loadTimeline } from './timeline.ts';
+import { carryOutTour } from './tour.ts';
+import { loadTour } from './tour-state.ts';
+import { effectPanel, TOUR_DONE, tourAct } from './tour-view.ts';
 
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 const HEADERS = {
@@ -25,6 +30,8 @@ const HEADERS = {
   'referrer-policy': 'same-origin',
 };
 
+/** The feature that everything sold gives: the one whose fate the tour explains. */
+const TOUR_FEATURE = 'pro_export';
 const DAY_MS = 24 * 60 * 60 * 1000;
 const LONGEST_FORM_BYTES = 4 * 1024;
 
@@ -86,6 +93,17 @@ function registerViews(app: App, setUp: () => Promise<Demo>): void {
     return sendHtml(reply, statePanel(now));
   });
 
+  app.get('/demo/effect', page, async (request, reply) => {
+    const demo = await setUp();
+    const customerId = customerOf(request.headers.cookie);
+    const [now, why, timeline] = await Promise.all([
+      customerNow(demo, customerId),
+      loadExplanation(demo, customerId, TOUR_FEATURE),
+      loadTimeline(demo, customerId),
+    ]);
+    return sendHtml(reply, effectPanel({ demo, origin: originOf(request), now, why, timeline }));
+  });
+
   app.get('/demo/page.js', page, (_request, reply) =>
     reply.header('content-type', 'text/javascript; charset=utf-8').header('cache-control', 'no-store').send(SCRIPT),
   );
@@ -129,6 +147,9 @@ function registerForms(app: App, setUp: () => Promise<Demo>): void {
     const { still_entitled } = await make<{ still_entitled: boolean }>(demo, call);
     return still_entitled ? `/?did=kept&explain=${encodeURIComponent(sent.get('feature') ?? '')}#why` : '/?did=revoked';
   });
+  form('tour', async (demo, sent, customerId, origin) =>
+    carryOutTour(sent.get('act') ?? '', { demo, customerId, origin, sent }),
+  );
 
   app.post('/demo/restart', { ...page, config: { ...page.config, rawBody: true } }, (_request, reply) =>
     reply.header('set-cookie', newCustomerCookie()).redirect('/', 303),
@@ -155,21 +176,30 @@ async function showPage(
   const customerId = customerOf(request.headers.cookie);
   const message = refusal ?? (await messageOf(demo, query));
   const asked = DEMO_FEATURES.find(({ code }) => code === query.get('explain'))?.code;
-  const [now, explanation, audit] = await Promise.all([
+  const [now, explanation, audit, tour, why, timeline] = await Promise.all([
     customerNow(demo, customerId),
     asked === undefined ? null : loadExplanation(demo, customerId, asked),
     make<{ data: AuditEntry[] }>(demo, auditCall(demo, customerId)),
+    loadTour(demo, customerId),
+    loadExplanation(demo, customerId, TOUR_FEATURE),
+    loadTimeline(demo, customerId),
   ]);
-  return sendHtml(reply, demoPage({ demo, origin: originOf(request), now, message, explanation, audit: audit.data }));
+  const origin = originOf(request);
+  const did = refusal === null ? tourAct(query.get('did')) : null;
+  return sendHtml(
+    reply,
+    demoPage({ demo, origin, now, message, explanation, audit: audit.data, tour, why, timeline, did }),
+  );
 }
 
 /** What was done just now. A purchase is looked at through the API, which applies it before the webhook comes. */
 async function messageOf({ api, secretKey }: Demo, query: URLSearchParams): Promise<Message | null> {
   const did = query.get('did') ?? '';
-  if (did !== 'bought') return DONE[did] ?? null;
+  if (did !== 'bought' && did !== 'trial') return DONE[did] ?? TOUR_DONE[did as keyof typeof TOUR_DONE] ?? null;
   try {
     const path = `/checkout/sessions/${encodeURIComponent(query.get('session_id') ?? '')}`;
     const session = await api.call<{ payment_status: string; applied: boolean }>('GET', path, secretKey);
+    if (session.applied && did === 'trial') return TOUR_DONE.trial;
     return session.applied
       ? { tone: 'good', text: 'Thank you for the purchase. What it unlocks is on.' }
       : { tone: 'plain', text: 'The payment is under way. What it unlocks turns on when it is settled.' };

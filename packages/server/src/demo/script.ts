@@ -3,21 +3,29 @@
  * for a minute, and puts a newer one in place. Without it the page works as well; one reloads it.
  */
 export const SCRIPT = `
-let shown = '';
+const shown = {};
 let quiet = 0;
+/** Puts a newer part in the place of the one that is shown, and tells whether there was one. */
+async function renew(part) {
+  const answer = await fetch('/demo/' + part, { headers: { accept: 'text/html' } });
+  if (!answer.ok) return false;
+  const text = await answer.text();
+  if (text === shown[part]) return false;
+  shown[part] = text;
+  const old = document.getElementById(part);
+  const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById(part);
+  if (fresh === null || old === null) return false;
+  if (old.querySelector('details[open]') !== null) fresh.querySelector('details')?.setAttribute('open', '');
+  if (fresh.outerHTML !== old.outerHTML) old.replaceWith(fresh);
+  return true;
+}
 async function look() {
-  const old = document.getElementById('state');
-  if (document.visibilityState !== 'visible' || old === null) return;
+  if (document.visibilityState !== 'visible') return;
   try {
-    const answer = await fetch('/demo/state', { headers: { accept: 'text/html' } });
-    if (!answer.ok) return;
-    const text = await answer.text();
     quiet += 1;
-    if (text === shown) return;
+    if (!(await renew('state'))) return;
     quiet = 0;
-    shown = text;
-    const fresh = new DOMParser().parseFromString(text, 'text/html').getElementById('state');
-    if (fresh !== null && fresh.outerHTML !== old.outerHTML) old.replaceWith(fresh);
+    await renew('effect');
   } catch {
     // The service is restarting: the next look finds it.
   }

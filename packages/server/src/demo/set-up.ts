@@ -2,6 +2,7 @@ import type { App } from '../platform/http/app.ts';
 import { createDemoApi, type DemoApi, DemoProblem } from './api.ts';
 import { DEMO_CURRENCY, DEMO_FEATURES, DEMO_PRODUCTS } from './catalog.ts';
 import { type DemoKeys, readDemoKeys, saveDemoKeys } from './keys-file.ts';
+import { createDemoSandbox, type DemoSandbox } from './sandbox.ts';
 
 export interface DemoDeps {
   /** Serves the API, with the routes of every room. */
@@ -21,6 +22,7 @@ export interface Demo {
   secretKey: string;
   adminKey: string;
   sandboxUrl: string;
+  sandbox: DemoSandbox;
   /** What products and prices are called, by Stripe's ids. */
   names: ReadonlyMap<string, string>;
 }
@@ -43,7 +45,8 @@ export async function setUpDemo(deps: DemoDeps): Promise<Demo> {
   const { project_id: projectId, secret_key: secretKey } = await keysOf(api, deps);
   await addFeatures(api, secretKey);
   const names = await addProducts(api, secretKey);
-  return { api, projectId, secretKey, adminKey: deps.adminKey, sandboxUrl: deps.sandboxUrl, names };
+  const { adminKey, sandboxUrl } = deps;
+  return { api, projectId, secretKey, adminKey, sandboxUrl, sandbox: createDemoSandbox(sandboxUrl), names };
 }
 
 async function keysOf(api: DemoApi, { adminKey, dataDir }: DemoDeps): Promise<DemoKeys> {

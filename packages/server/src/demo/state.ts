@@ -15,7 +15,13 @@ interface Entitlements {
   next_change_at: string | null;
   entitlements: Record<
     string,
-    { value: number | null; unlimited: boolean; valid_to: string | null; sources: EntitlingSource[] }
+    {
+      value: number | null;
+      unlimited: boolean;
+      valid_from: string;
+      valid_to: string | null;
+      sources: EntitlingSource[];
+    }
   >;
 }
 
@@ -30,6 +36,8 @@ interface Decision {
 
 export interface FeatureNow extends Decision {
   known: DemoFeature;
+  /** When the unbroken span of access around now began; null while there is none. */
+  since: string | null;
   sources: readonly EntitlingSource[];
 }
 
@@ -53,7 +61,8 @@ export async function customerNow({ api, secretKey }: Demo, customerId: string):
   const features = DEMO_FEATURES.flatMap((known, index) => {
     const decision = data[index];
     if (decision === undefined) return [];
-    return [{ ...decision, known, sources: snapshot.entitlements[known.code]?.sources ?? [] }];
+    const entitlement = snapshot.entitlements[known.code];
+    return [{ ...decision, known, since: entitlement?.valid_from ?? null, sources: entitlement?.sources ?? [] }];
   });
   return { customerId, version: snapshot.version, nextChangeAt: snapshot.next_change_at, features };
 }

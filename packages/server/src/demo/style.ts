@@ -60,6 +60,9 @@ white-space:nowrap}
 .tag.good{background:var(--good-wash);color:var(--good)}.tag.bad{background:var(--bad-wash);color:var(--bad)}
 .tag.accent{background:var(--accent-wash);color:var(--accent)}
 .plain{list-style:none}
+.later{scroll-margin-top:1rem}.grow{flex:1 1 14rem}.actions{display:flex;gap:.5rem;flex-wrap:wrap}
+.later .lines>.row,.later form.row{align-items:center}.later .moment{width:14rem;justify-content:center}
+button:disabled{cursor:default;color:var(--soft);background:none;border-style:dashed}button:disabled:hover{border-color:var(--line)}
 .lines>li{padding:.85rem 0;border-top:1px solid var(--line)}.lines>li:first-child{border-top:0;padding-top:0}.lines>li:last-child{padding-bottom:0}
 .windows{list-style:none;border-left:2px solid var(--line);padding-left:.9rem}
 .windows>li+li{margin-top:.2rem}.windows .now{position:relative}

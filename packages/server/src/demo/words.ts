@@ -1,3 +1,4 @@
+import { DEMO_CURRENCY } from './catalog.ts';
 import type { FeatureNow } from './state.ts';
 
 const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' });
@@ -48,14 +49,23 @@ export function reasonWords(code: string): string {
 }
 
 /** `on`, `20`, `unlimited`, or `off`. */
-export function valueWords({ entitled, value, unlimited }: FeatureNow): string {
+export function valueWords({
+  entitled,
+  value,
+  unlimited,
+}: Pick<FeatureNow, 'entitled' | 'unlimited' | 'value'>): string {
   if (!entitled) return 'off';
   if (unlimited) return 'unlimited';
   return value === null ? 'on' : String(value);
 }
 
+/** `$12.00`: what the demo sells is in dollars alone. */
+export function amountWords(cents: number): string {
+  return new Intl.NumberFormat('en-US', { style: 'currency', currency: DEMO_CURRENCY }).format(cents / 100);
+}
+
 /** `$12.00 per month`. */
 export function priceWords(price: { unit_amount: number; recurring?: { interval: string } }): string {
-  const amount = new Intl.NumberFormat('en-US', { style: 'currency', currency: 'USD' }).format(price.unit_amount / 100);
+  const amount = amountWords(price.unit_amount);
   return price.recurring === undefined ? `${amount} once` : `${amount} per ${price.recurring.interval}`;
 }

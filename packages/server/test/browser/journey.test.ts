@@ -101,7 +101,7 @@ test('the page follows what happens elsewhere without being reloaded', async () 
 test('the curl lines on the page work as they stand', async () => {
   const { page } = await here.newcomer();
   const lines = await page.locator('pre').allTextContents();
-  expect(lines).toHaveLength(7);
+  expect(lines).toHaveLength(9);
   const check = lines.find((line) => line.includes('/check?'));
   const url = /curl '([^']+)'/.exec(check ?? '')?.[1] ?? '';
   const authorization = /Authorization: ([^']+)'/.exec(check ?? '')?.[1] ?? '';

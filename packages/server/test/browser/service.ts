@@ -13,8 +13,12 @@ export interface Visit {
   browser: Browser;
   /** A page of somebody whom the demo has not seen, and the complaints of the browser about it. */
   newcomer(options?: Parameters<Browser['newContext']>[0]): Promise<{ page: Page; complaints: string[] }>;
+  /** Keeps a picture of the whole page in a temporary folder, for who wants to look at it. */
+  shot(page: Page, name: string): Promise<void>;
   close(): Promise<void>;
 }
+
+const SHOTS = path.join(tmpdir(), 'tollgate-shots');
 
 export async function visit(): Promise<Visit> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'tollgate-browser-'));
@@ -37,6 +41,9 @@ export async function visit(): Promise<Visit> {
       await page.getByRole('button', { name: 'Start again as somebody else' }).click();
       await page.getByRole('heading', { name: /^What ada_[0-9a-f]{6} may do now$/ }).waitFor();
       return { page, complaints };
+    },
+    shot: async (page, name) => {
+      await page.screenshot({ path: path.join(SHOTS, `${name}.png`), fullPage: true });
     },
     close: async () => {
       await browser.close();

@@ -120,13 +120,15 @@ test('the list says when a paid period renews, not when the slack after it ends'
       customerId: 'ada',
       version: 1,
       nextChangeAt: '2026-12-01T00:00:00.000Z',
-      features: [{ ...decision, ...until, known, sources }],
+      features: [{ ...decision, ...until, known, since: '2026-11-01T00:00:00.000Z', sources }],
     };
     return statePanel(now).text;
   };
   const monthly = { ...renewing, period_end: '2026-12-01T00:00:00.000Z' };
   const sooner = { ...renewing, id: 'sub_2', period_end: '2026-11-09T00:00:00.000Z' };
-  expect(panel([monthly, sooner])).toContain('a paid period, renews on 1 Dec 2026, 00:00<');
+  expect(panel([monthly, sooner])).toContain('a paid period since 1 Nov 2026, 00:00, renews on 1 Dec 2026, 00:00<');
   expect(panel([monthly])).toContain('Changes by itself on 1 Dec 2026, 00:00.');
-  expect(panel([{ ...monthly, will_renew: false }])).toContain('a paid period, until 4 Dec 2026, 00:00');
+  expect(panel([{ ...monthly, will_renew: false }])).toContain(
+    'a paid period since 1 Nov 2026, 00:00, until 4 Dec 2026, 00:00',
+  );
 });
