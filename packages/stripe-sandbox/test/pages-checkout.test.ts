@@ -186,3 +186,43 @@ test('a session that takes no codes shows no field for them', async () => {
   const { url } = await newSession();
   expect((await read(url)).text).not.toContain('promotion_code');
 });
+
+test('a discount that is good once does not promise the same price for ever', async () => {
+  const coupon = await stripe.coupons.create({ percent_off: 25, duration: 'once', name: 'Autumn' });
+  await stripe.promotionCodes.create({ promotion: { type: 'coupon', coupon: coupon.id }, code: 'ONCE' });
+  const { url } = await newSession({ allow_promotion_codes: true });
+  const { text } = await pay(url, { promotion_code: 'ONCE', apply: '1' });
+  expect(text).toMatch(/\$18\.00<\/span> <span class="soft">due today/);
+  expect(text).toContain('Then $24.00 per month');
+});
+
+test('a quantity is changed within its limits, and nobody pays a total that they have not seen', async () => {
+  const { id, url } = await newSession({
+    line_items: [{ price: price.id, quantity: 2, adjustable_quantity: { enabled: true, minimum: 2, maximum: 5 } }],
+  });
+  const [line] = (await stripe.checkout.sessions.listLineItems(id)).data;
+  expect(line?.adjustable_quantity).toEqual({ enabled: true, minimum: 2, maximum: 5 });
+  const field = `quantity.${line?.id}`;
+  expect((await read(url)).text).toContain(`name="${field}"`);
+  const wrong = await pay(url, { [field]: '6', adjust: '1' });
+  expect(wrong.status).toBe(400);
+  expect(wrong.text).toContain('Give a whole number from 2 to 5.');
+  const updated = await pay(url, { [field]: '3', adjust: '1' });
+  expect(updated.status).toBe(200);
+  expect(updated.text).toContain('$36.00');
+  const card = { card_number: '4242424242424242' };
+  const unseen = await pay(url, { ...card, [field]: '4' });
+  expect(unseen.status).toBe(409);
+  expect(unseen.text).toContain('$48.00');
+  expect((await pay(url, { ...card, [field]: '4' })).status).toBe(303);
+  const paid = await stripe.checkout.sessions.retrieve(id, { expand: ['subscription'] });
+  expect(paid).toMatchObject({ amount_total: 4800, amount_subtotal: 4800, status: 'complete' });
+  expect((paid.subscription as Stripe.Subscription).items.data[0]?.quantity).toBe(4);
+});
+
+test('a session whose quantity does not fit its own limits is refused', async () => {
+  const wrong = newSession({
+    line_items: [{ price: price.id, quantity: 9, adjustable_quantity: { enabled: true, maximum: 5 } }],
+  });
+  await expect(wrong).rejects.toMatchObject({ code: undefined, param: 'line_items[0][quantity]', statusCode: 400 });
+});

@@ -13,6 +13,8 @@ type Given = Params<typeof sessionFields>;
 type GivenLine = NonNullable<Given['line_items']>[number];
 
 const HOUR = 3600;
+/** How many a customer may choose where the session does not say. */
+const MOST_ADJUSTABLE = 99;
 const DAY = 24 * HOUR;
 
 function priceOf(world: World, line: GivenLine, index: number) {
@@ -61,6 +63,19 @@ function priceOf(world: World, line: GivenLine, index: number) {
   return price;
 }
 
+/** @throws StripeError when the quantity that one begins with lies outside of what may be chosen */
+function adjustableOf(line: GivenLine, index: number, quantity: number): LineItem['adjustable_quantity'] {
+  if (line.adjustable_quantity === undefined) return null;
+  const { enabled, maximum = MOST_ADJUSTABLE, minimum = 0 } = line.adjustable_quantity;
+  if (!enabled) return { enabled, maximum: null, minimum: null };
+  if (quantity < minimum || quantity > maximum) {
+    throw invalidRequest(`The quantity must be between ${minimum} and ${maximum}, as adjustable_quantity says.`, {
+      param: `line_items[${index}][quantity]`,
+    });
+  }
+  return { enabled, maximum, minimum };
+}
+
 function lineOf(world: World, line: GivenLine, index: number, mode: Given['mode']): LineItem {
   const price = priceOf(world, line, index);
   const param = `line_items[${index}][price]`;
@@ -90,7 +105,7 @@ function lineOf(world: World, line: GivenLine, index: number, mode: Given['mode'
   return {
     id: world.ids.make('li_'),
     object: 'item',
-    adjustable_quantity: null,
+    adjustable_quantity: adjustableOf(line, index, quantity),
     amount_discount: 0,
     amount_subtotal: subtotal,
     amount_tax: 0,

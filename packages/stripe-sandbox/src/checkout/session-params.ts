@@ -92,7 +92,9 @@ export const sessionFields = {
   line_items: optional(
     list(
       group({
-        adjustable_quantity: optional(ignored),
+        adjustable_quantity: optional(
+          group({ enabled: required(flag), maximum: optional(integer), minimum: optional(integer) }),
+        ),
         metadata: optional(metadata),
         price: optional(text),
         price_data: optional(priceData),

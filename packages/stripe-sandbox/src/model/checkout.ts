@@ -5,7 +5,7 @@ import type { MissingPaymentMethod } from './subscriptions.ts';
 export interface LineItem {
   id: string;
   object: 'item';
-  adjustable_quantity: null;
+  adjustable_quantity: { enabled: boolean; maximum: number | null; minimum: number | null } | null;
   amount_discount: number;
   amount_subtotal: number;
   amount_tax: number;

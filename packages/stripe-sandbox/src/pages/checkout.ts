@@ -1,5 +1,6 @@
 import { money } from '../billing/amounts.ts';
 import { isCardNumber, isIban } from '../billing/cards.ts';
+import { adjustQuantities } from '../checkout/adjust-quantity.ts';
 import { applyCode } from '../checkout/promotion.ts';
 import type { CheckoutSession } from '../model.ts';
 import { leaveCheckout, needsMethod, payCheckoutSession } from '../resources/checkout-sessions.ts';
@@ -14,6 +15,8 @@ import { FILLED_IN, grouped, readCard } from './test-cards.ts';
 /** `/c/pay/cs_…` shows the form, `/c/pay/cs_…/pay` takes it. */
 export const CHECKOUT_PATH = /^\/c\/pay\/(cs_[A-Za-z0-9_]+)(\/pay)?$/;
 
+const NONE_TYPED = { typed: new Map<string, string>(), errors: new Map<string, string>() };
+
 /** The hosted checkout of one session. */
 export function handleCheckout(world: World, request: PageRequest, sessionId: string, pays: boolean): PageResponse {
   const session = world.store.get('checkout.session', sessionId);
@@ -24,7 +27,13 @@ export function handleCheckout(world: World, request: PageRequest, sessionId: st
     const over = whyOver(world, session);
     if (over !== null) return over;
     const payUrl = `/c/pay/${session.id}/pay`;
-    const empty: CheckoutForm = { email: '', card: FILLED_IN, promotionCode: '', refusal: null };
+    const empty: CheckoutForm = {
+      email: '',
+      card: FILLED_IN,
+      promotionCode: '',
+      quantities: NONE_TYPED,
+      refusal: null,
+    };
     if (request.method === 'GET') {
       return pays ? seeOther(`/c/pay/${session.id}`) : page(checkoutPage(world, session, payUrl, empty));
     }
@@ -46,13 +55,24 @@ function pay(world: World, session: CheckoutSession, payUrl: string, sent: URLSe
   const form = readForm(world, session, sent);
   const show = (status: number) => page(checkoutPage(world, session, payUrl, form), status);
   if (sent.has('fill')) return show(200);
+  // Whoever only updates the order is not told what the rest of the form lacks.
+  const updates = sent.has('apply') || sent.has('adjust');
+  if (updates) {
+    form.card.errors = {};
+    form.emailError = undefined;
+  }
+  const { typed } = form.quantities;
+  const adjusted = adjustQuantities(world, session, typed);
+  form.quantities = adjusted.errors.size > 0 ? { typed, errors: adjusted.errors } : NONE_TYPED;
+  if (adjusted.errors.size > 0) return show(400);
   if (form.promotionCode !== '' && !applyCode(world, session, form.promotionCode)) {
-    form.promotionError = 'This code is not valid.';
+    form.promotionError = 'This code is not valid. Correct it, or leave the field empty.';
     return show(400);
   }
-  if (sent.has('apply')) {
-    form.card.errors = {};
-    return page(checkoutPage(world, session, payUrl, { ...form, emailError: undefined }));
+  if (updates) return show(200);
+  if (adjusted.changed) {
+    form.refusal = 'The quantity has changed, and so has the total. Nothing was paid yet: look at it, then pay.';
+    return show(409);
   }
   if (form.emailError !== undefined || Object.keys(form.card.errors).length > 0) return show(400);
   if (sent.get('authentication') === 'failed') {
@@ -85,11 +105,20 @@ function readForm(world: World, session: CheckoutSession, sent: URLSearchParams)
   const email = (sent.get('email') ?? '').trim();
   const card = readCard(sent, isNumber, world.clock.now());
   const promotionCode = session.allow_promotion_codes === true ? (sent.get('promotion_code') ?? '').trim() : '';
-  const form: CheckoutForm = { email, card, promotionCode, refusal: null };
+  const quantities = { typed: typedQuantities(sent), errors: NONE_TYPED.errors };
+  const form: CheckoutForm = { email, card, promotionCode, quantities, refusal: null };
   if (chosen !== null) return { ...form, card: { ...card, number: grouped(chosen), errors: {} } };
   if (!needsMethod(session)) card.errors = {};
   const wrong = sent.has('email') && knownEmail(world, session) === null && !/^[^@\s]+@[^@\s]+\.[^@\s]+$/.test(email);
   return wrong ? { ...form, emailError: 'Give your e-mail address.' } : form;
+}
+
+/** The fields `quantity.li_…`, by the line's id. */
+function typedQuantities(sent: URLSearchParams): Map<string, string> {
+  const prefix = 'quantity.';
+  return new Map(
+    [...sent].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
+  );
 }
 
 function isNumber(text: string): boolean {
