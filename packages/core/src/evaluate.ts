@@ -1,4 +1,5 @@
 import type {
+  BarredSpan,
   DeniedReason,
   EntitledReason,
   FeatureTrace,
@@ -113,6 +114,11 @@ export function windowAt(source: SourceTrace, now: Instant): SourceWindow | null
   return null;
 }
 
+/** What bars a source at `now` from giving what it would give otherwise; null when nothing does. */
+export function barAt(source: SourceTrace, now: Instant): BarredSpan | null {
+  return source.barred?.find(({ from, to }) => from <= now && (to === null || now < to)) ?? null;
+}
+
 /** When the unbroken access of one source around `now` ends; null: never. `now` itself when it gives none. */
 export function lastsUntil(source: SourceTrace, now: Instant): Instant | null {
   let end: Instant = now;
@@ -163,15 +169,16 @@ function reasonWithout(trace: FeatureTrace, now: Instant): DeniedReason {
   let begins = false;
   for (const source of trace.sources) {
     if (source.effect === 'deny') continue;
+    const bar = barAt(source, now);
     const first = source.windows[0];
-    if (first !== undefined && now < first.from) {
+    if (bar === null && first !== undefined && now < first.from) {
       begins = true;
       continue;
     }
-    const at = source.endedAt ?? Number.POSITIVE_INFINITY;
+    const at = bar === null ? (source.endedAt ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY;
     if (at > endedAt) {
       endedAt = at;
-      reason = source.endReason;
+      reason = bar?.reason ?? source.endReason;
     }
   }
   return reason === 'no_source' && begins ? 'not_started' : reason;
@@ -218,7 +225,7 @@ function* windowsOf(trace: FeatureTrace, effect: SourceTrace['effect']): Generat
 function edgesAfter(trace: FeatureTrace, now: Instant): Instant[] {
   const edges = new Set<Instant>();
   for (const source of trace.sources) {
-    for (const { from, to } of source.windows) {
+    for (const { from, to } of [...source.windows, ...(source.barred ?? [])]) {
       if (from > now) edges.add(from);
       if (to !== null && to > now) edges.add(to);
     }

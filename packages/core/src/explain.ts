@@ -1,11 +1,12 @@
-import { type Decision, decide, lastsUntil, nextFeatureChange, windowAt } from './evaluate.ts';
+import { barAt, type Decision, decide, lastsUntil, nextFeatureChange, windowAt } from './evaluate.ts';
 import type { FeatureTrace, Instant, Reason, SnapshotBody, SourceTrace } from './model.ts';
 
 /**
- * `won` gives the answer, `contributes` entitles too, `overruled` would entitle but a deny grant forbids, `not_yet` and
- * `ended` lie outside their windows, `never` gives nothing at any time. A deny grant that holds has `won`.
+ * `won` gives the answer, `contributes` entitles too, `overruled` would entitle but a deny grant forbids, `barred` would
+ * but the payment for it was refunded or is disputed, `not_yet` and `ended` lie outside their windows, `never` gives
+ * nothing at any time. A deny grant that holds has `won`.
  */
-export type Verdict = 'won' | 'contributes' | 'overruled' | 'not_yet' | 'ended' | 'never';
+export type Verdict = 'won' | 'contributes' | 'overruled' | 'barred' | 'not_yet' | 'ended' | 'never';
 
 export interface ExplainedSource extends SourceTrace {
   verdict: Verdict;
@@ -59,6 +60,7 @@ function winnerOf(trace: FeatureTrace, now: Instant): SourceTrace | null {
 
 function verdictOf(source: SourceTrace, now: Instant, won: boolean, denying: boolean): Verdict {
   if (won) return 'won';
+  if (barAt(source, now) !== null) return 'barred';
   const [first] = source.windows;
   if (first === undefined) return 'never';
   if (windowAt(source, now) !== null) return denying && source.effect === 'allow' ? 'overruled' : 'contributes';
@@ -67,6 +69,7 @@ function verdictOf(source: SourceTrace, now: Instant, won: boolean, denying: boo
 
 function reasonOf(source: SourceTrace, now: Instant, verdict: Verdict): Reason {
   if (verdict === 'not_yet') return 'not_started';
+  if (verdict === 'barred') return barAt(source, now)?.reason ?? source.endReason;
   if (verdict === 'ended' || verdict === 'never') return source.endReason;
   if (source.effect === 'deny' || verdict === 'overruled') return 'denied';
   return windowAt(source, now)?.reason ?? source.endReason;
@@ -83,10 +86,19 @@ function noteOf(source: SourceTrace, verdict: Verdict, reason: Reason, now: Inst
     }
     case 'overruled':
       return `${what} would give the feature, but a deny grant forbids it.`;
+    case 'barred': {
+      const bar = barAt(source, now);
+      const until = bar?.to === null || bar?.to === undefined ? '' : ` to ${iso(bar.to)}`;
+      return `${what} gives nothing from ${iso(bar?.from ?? now)}${until}: payment ${bar?.paymentId} (${reason}).`;
+    }
     case 'not_yet':
       return `${what} begins at ${iso(source.windows[0]?.from ?? now)}.`;
-    case 'ended':
-      return `${what} ended at ${iso(source.endedAt ?? source.windows.at(-1)?.to ?? now)} (${source.endReason}).`;
+    case 'ended': {
+      const at = source.endedAt ?? source.windows.at(-1)?.to ?? now;
+      const bar = source.barred?.find(({ from }) => from === at);
+      const why = bar === undefined ? source.endReason : `${source.endReason}, payment ${bar.paymentId}`;
+      return `${what} ended at ${iso(at)} (${why}).`;
+    }
     case 'never':
       return `${what} gives nothing: ${source.endReason}.`;
     default:

@@ -40,11 +40,13 @@ export interface AccessPolicy {
   renewalSlackHours: number;
   /** Whether a subscription whose collection is paused keeps its access. */
   pauseCollection: 'grant' | 'deny';
+  /** Whether a trial gives access before anything was paid. */
+  trial: 'grant' | 'deny';
   /** Whether an open dispute suspends what the payment bought. */
   dispute: 'suspend' | 'keep';
-  /** Whether a partial refund of a purchase revokes it. */
+  /** Whether a refund in part revokes what was paid for: a purchase, or with `revoke_period` a subscription's period. */
   partialRefund: 'keep' | 'revoke';
-  /** Whether refunds of a subscription's invoice touch access to the refunded period; `resolve` knows `ignore` alone. */
+  /** Whether the refund of a subscription's invoice ends access to the periods that it paid for. */
   subscriptionRefund: 'ignore' | 'revoke_period';
   /** Origins that checkout and portal may redirect to; empty: any https, and http on loopback. */
   redirectOrigins: readonly string[];
@@ -140,7 +142,47 @@ export interface PurchaseFact {
   /** Sum of the refunds that are neither failed nor canceled. */
   refundedMinor: number;
   refundedAt: Instant | null;
-  dispute: { status: string; openedAt: Instant; closedAt: Instant | null } | null;
+  dispute: Dispute | null;
+}
+
+/** Of several disputes about one payment, the one that weighs most. */
+export interface Dispute {
+  /** Stripe's status as it came. */
+  status: string;
+  openedAt: Instant;
+  closedAt: Instant | null;
+}
+
+/** What one line of a subscription's invoice charged for. */
+export interface InvoiceLine {
+  subscriptionId: string;
+  subscriptionItemId: string;
+  productId: string;
+  priceId: string;
+  periodStart: Instant;
+  periodEnd: Instant;
+  amountMinor: number;
+}
+
+/**
+ * The payment of a subscription's invoice that has, or once had, a refund or a dispute. Any other payment is no fact: the
+ * subscription says what follows from it.
+ */
+export interface InvoicePaymentFact {
+  kind: 'invoice_payment';
+  /** Business key: the payment intent `pi_…`. */
+  id: string;
+  invoiceIds: readonly string[];
+  currency: string;
+  /** What was paid for the lines in all: by this payment, and by any other of the same invoice. */
+  amountMinor: number;
+  /** The lines that charged for a subscription's item; credits and what costs nothing are not among them. */
+  lines: readonly InvoiceLine[];
+  /** Sum of the refunds that are neither failed nor canceled. */
+  refundedMinor: number;
+  /** When the whole amount had been refunded, or else when the first part was. */
+  refundedAt: Instant | null;
+  dispute: Dispute | null;
 }
 
 export interface GrantFact {
@@ -155,8 +197,10 @@ export interface GrantFact {
   revokedAt: Instant | null;
 }
 
-export type Fact = SubscriptionFact | PurchaseFact | GrantFact;
+export type Fact = SubscriptionFact | PurchaseFact | InvoicePaymentFact | GrantFact;
 export type FactKind = Fact['kind'];
+/** The facts that give something by themselves; the payment of an invoice only takes away. */
+export type SourceType = Exclude<FactKind, 'invoice_payment'>;
 
 export type EntitledReason =
   | 'subscription_active'
@@ -191,9 +235,19 @@ export interface SourceWindow {
   reason: EntitledReason;
 }
 
+/** One span of time in which a source would give a feature, were the payment for it not refunded or disputed. */
+export interface BarredSpan {
+  from: Instant;
+  /** null: without end. */
+  to: Instant | null;
+  reason: 'refunded' | 'disputed';
+  /** The payment `pi_…` whose money went back, or may. */
+  paymentId: string;
+}
+
 /** Everything that one source says about one feature: the unit of the snapshot, and of the explanation. */
 export interface SourceTrace {
-  type: FactKind;
+  type: SourceType;
   id: string;
   /** The price or product whose mapping applied (`price_…`, `prod_…`); null for a grant. */
   via: string | null;
@@ -209,6 +263,8 @@ export interface SourceTrace {
   /** End of the paid period, for a subscription. */
   periodEnd: Instant | null;
   willRenew: boolean;
+  /** What refunds and disputes of its invoices took out of the windows, in order; missing where they took nothing. */
+  barred?: readonly BarredSpan[];
 }
 
 export interface FeatureTrace {

@@ -2,11 +2,15 @@
  * What grants access, stated once: one fact under one access policy becomes windows of access. Nothing else in
  * Tollgate knows what a status means.
  */
+import { without } from './barred.ts';
 import type {
   AccessPolicy,
+  BarredSpan,
   DeniedReason,
   GrantFact,
   Instant,
+  InvoiceLine,
+  InvoicePaymentFact,
   PurchaseFact,
   SourceWindow,
   SubscriptionFact,
@@ -20,6 +24,7 @@ export const DEFAULT_ACCESS_POLICY: AccessPolicy = {
   pastDueGraceDays: 7,
   renewalSlackHours: 72,
   pauseCollection: 'grant',
+  trial: 'grant',
   dispute: 'suspend',
   partialRefund: 'keep',
   subscriptionRefund: 'ignore',
@@ -33,19 +38,37 @@ export interface Access {
   endedAt: Instant | null;
   periodEnd: Instant | null;
   willRenew: boolean;
+  barred?: readonly BarredSpan[];
 }
 
-/** Access by one item of a subscription: periods are per item, statuses per subscription. */
-export function subscriptionAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: AccessPolicy): Access {
+/**
+ * Access by one item of a subscription: periods are per item, statuses per subscription.
+ * @param payments - those of the customer's invoices that were refunded or disputed, in any order
+ */
+export function subscriptionAccess(
+  sub: SubscriptionFact,
+  item: SubscriptionItem,
+  payments: readonly InvoicePaymentFact[],
+  policy: AccessPolicy,
+): Access {
+  const bars = payments.flatMap((payment) => barsOf(payment, sub, item, policy));
+  return without(paidAccess(sub, item, policy), bars);
+}
+
+/** The same while every payment stands. */
+function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: AccessPolicy): Access {
   const end = scheduledEnd(sub, item);
   const convertsAfterTrial = !(sub.missingPaymentMethod && sub.trialEndBehavior !== 'create_invoice');
   const periodEnd = item.currentPeriodEnd;
   const base = { periodEnd, willRenew: false };
+  // Where a trial gives nothing, access begins with what is paid for.
+  const start = policy.trial === 'deny' ? Math.max(sub.startedAt, sub.trialEnd ?? sub.startedAt) : sub.startedAt;
   if (sub.collectionPaused && policy.pauseCollection === 'deny' && isLive(sub.status)) {
     return { ...base, windows: [], endReason: 'paused', endedAt: null };
   }
   switch (sub.status) {
     case 'trialing': {
+      if (policy.trial === 'deny') return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
       const trialEnd = sub.trialEnd ?? periodEnd;
       const trialing = span(sub.startedAt, earliest(trialEnd, end), 'subscription_trialing');
       // A cancellation that is scheduled for later lets the trial convert first.
@@ -56,7 +79,7 @@ export function subscriptionAccess(sub: SubscriptionFact, item: SubscriptionItem
       return ended({ ...base, willRenew }, [...trialing, ...slack], end === null ? 'expired' : 'canceled');
     }
     case 'active': {
-      const active = span(sub.startedAt, earliest(periodEnd, end), 'subscription_active');
+      const active = span(start, earliest(periodEnd, end), 'subscription_active');
       const slackEnd = earliest(periodEnd + policy.renewalSlackHours * HOUR, end);
       const slack = end !== null && end <= periodEnd ? [] : span(periodEnd, slackEnd, 'subscription_slack');
       return ended({ ...base, willRenew: end === null }, [...active, ...slack], end === null ? 'expired' : 'canceled');
@@ -64,14 +87,14 @@ export function subscriptionAccess(sub: SubscriptionFact, item: SubscriptionItem
     case 'past_due': {
       const since = sub.pastDueSince ?? item.currentPeriodStart;
       const graceEnd = since + policy.pastDueGraceDays * DAY;
-      const active = span(sub.startedAt, earliest(since, end), 'subscription_active');
-      const grace = span(Math.max(since, sub.startedAt), earliest(graceEnd, end), 'subscription_grace');
+      const active = span(start, earliest(since, end), 'subscription_active');
+      const grace = span(Math.max(since, start), earliest(graceEnd, end), 'subscription_grace');
       const endReason = end !== null && end < graceEnd ? 'canceled' : 'payment_past_due';
       return ended({ ...base, willRenew: end === null }, [...active, ...grace], endReason);
     }
     case 'canceled': {
       const at = earliest(sub.endedAt ?? sub.canceledAt ?? sub.startedAt, end);
-      return ended(base, span(sub.startedAt, at, 'subscription_active'), 'canceled', at);
+      return ended(base, span(start, at, 'subscription_active'), 'canceled', at);
     }
     case 'incomplete':
       return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
@@ -85,6 +108,53 @@ export function subscriptionAccess(sub: SubscriptionFact, item: SubscriptionItem
       // A status that Stripe invents tomorrow grants nothing until somebody has decided what it means.
       return { ...base, windows: [], endReason: 'no_source', endedAt: null };
   }
+}
+
+/**
+ * When an item gives nothing because of what became of a payment: for the periods that the payment bought, from the
+ * moment at which its money went back or was called into question.
+ */
+function barsOf(
+  payment: InvoicePaymentFact,
+  sub: SubscriptionFact,
+  item: SubscriptionItem,
+  policy: AccessPolicy,
+): BarredSpan[] {
+  const bars: Pick<BarredSpan, 'from' | 'reason'>[] = [];
+  if (policy.subscriptionRefund === 'revoke_period' && isRefunded(payment, policy)) {
+    bars.push({ from: payment.refundedAt ?? 0, reason: 'refunded' });
+  }
+  if (payment.dispute !== null && disputeBars(payment.dispute.status, policy)) {
+    bars.push({ from: payment.dispute.openedAt, reason: 'disputed' });
+  }
+  return payment.lines
+    .filter((line) => chargesFor(line, sub, item))
+    .flatMap((line) =>
+      bars.map(({ from, reason }) => ({
+        from: Math.max(from, line.periodStart),
+        to: boughtUntil(line, sub, item),
+        reason,
+        paymentId: payment.id,
+      })),
+    );
+}
+
+/** An item that was replaced meanwhile paid for whatever the subscription has of the same product now. */
+function chargesFor(line: InvoiceLine, sub: SubscriptionFact, item: SubscriptionItem): boolean {
+  if (line.subscriptionId !== sub.id) return false;
+  const stands = sub.items.some(({ id }) => id === line.subscriptionItemId);
+  return stands ? line.subscriptionItemId === item.id : line.productId === item.productId;
+}
+
+/**
+ * Where that which a line paid for ends: with its period, or earlier where another paid period takes its place. Slack
+ * and grace trust whoever paid last; while nothing was paid after the line they hang on it, and there is no end (null).
+ */
+function boughtUntil(line: InvoiceLine, sub: SubscriptionFact, item: SubscriptionItem): Instant | null {
+  const { currentPeriodStart: start, currentPeriodEnd: end } = item;
+  if (sub.status === 'past_due') return line.periodEnd < start ? line.periodEnd : null;
+  if (line.periodStart < start) return Math.min(line.periodEnd, start);
+  return line.periodEnd < end ? line.periodEnd : null;
 }
 
 /** Access by a one-off purchase, for `accessDays` from the payment or for ever. */
@@ -130,9 +200,12 @@ function scheduledEnd(sub: SubscriptionFact, item: SubscriptionItem): Instant | 
   return atPeriodEnd === null ? sub.cancelAt : Math.min(sub.cancelAt, atPeriodEnd);
 }
 
-function isRefunded(purchase: PurchaseFact, policy: AccessPolicy): boolean {
-  if (purchase.refundedMinor <= 0) return false;
-  return purchase.refundedMinor >= purchase.amountMinor || policy.partialRefund === 'revoke';
+function isRefunded(
+  { refundedMinor, amountMinor }: Pick<PurchaseFact, 'refundedMinor' | 'amountMinor'>,
+  policy: AccessPolicy,
+): boolean {
+  if (refundedMinor <= 0) return false;
+  return refundedMinor >= amountMinor || policy.partialRefund === 'revoke';
 }
 
 /** A lost dispute took the money back whatever the policy; an open one suspends by policy; a warning is no dispute. */

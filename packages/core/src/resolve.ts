@@ -4,9 +4,11 @@ import type {
   Fact,
   Feature,
   FeatureTrace,
+  InvoicePaymentFact,
   Mapping,
   SnapshotBody,
   SourceTrace,
+  SourceType,
 } from './model.ts';
 import { type Access, grantAccess, purchaseAccess, subscriptionAccess } from './policy.ts';
 
@@ -16,8 +18,9 @@ import { type Access, grantAccess, purchaseAccess, subscriptionAccess } from './
  */
 export function resolve(facts: readonly Fact[], catalog: Catalog, policy: AccessPolicy): SnapshotBody {
   const byFeature = new Map<string, SourceTrace[]>();
+  const payments = facts.filter((fact) => fact.kind === 'invoice_payment');
   for (const fact of facts) {
-    for (const [code, trace] of traces(fact, catalog, policy)) {
+    for (const [code, trace] of traces(fact, payments, catalog, policy)) {
       const feature = catalog.features[code];
       if (feature === undefined) continue;
       const list = byFeature.get(code);
@@ -44,13 +47,18 @@ export function mappingsOf(catalog: Catalog, priceId: string, productId: string)
   ];
 }
 
-function* traces(fact: Fact, catalog: Catalog, policy: AccessPolicy): Generator<[string, SourceTrace]> {
+function* traces(
+  fact: Fact,
+  payments: readonly InvoicePaymentFact[],
+  catalog: Catalog,
+  policy: AccessPolicy,
+): Generator<[string, SourceTrace]> {
   switch (fact.kind) {
     case 'subscription':
       for (const item of fact.items) {
         // Stripe keeps an item of which no unit is left; nothing is paid for it.
         if (item.quantity === 0) continue;
-        const access = subscriptionAccess(fact, item, policy);
+        const access = subscriptionAccess(fact, item, payments, policy);
         for (const { via, mapping } of mappingsOf(catalog, item.priceId, item.productId)) {
           yield [mapping.code, mappedTrace(fact, via, mapping, item.quantity ?? 1, access)];
         }
@@ -64,6 +72,9 @@ function* traces(fact: Fact, catalog: Catalog, policy: AccessPolicy): Generator<
         }
       }
       return;
+    case 'invoice_payment':
+      // It gives nothing: what it takes away, the subscription's own windows show.
+      return;
     case 'grant': {
       const { feature, effect, value, unlimited } = fact;
       yield [feature, { type: 'grant', id: fact.id, via: null, effect, value, unlimited, ...grantAccess(fact) }];
@@ -74,7 +85,13 @@ function* traces(fact: Fact, catalog: Catalog, policy: AccessPolicy): Generator<
   }
 }
 
-function mappedTrace(fact: Fact, via: string, mapping: Mapping, quantity: number, access: Access): SourceTrace {
+function mappedTrace(
+  fact: { kind: SourceType; id: string },
+  via: string,
+  mapping: Mapping,
+  quantity: number,
+  access: Access,
+): SourceTrace {
   const value = mapping.value === null ? null : mapping.perUnit ? mapping.value * quantity : mapping.value;
   return { type: fact.kind, id: fact.id, via, effect: 'allow', value, unlimited: mapping.unlimited, ...access };
 }

@@ -1,7 +1,16 @@
 /** Random facts, catalogs and moments on a small scale of time, so that windows meet and overlap often. */
 import fc from 'fast-check';
-import type { Catalog, Fact, GrantFact, PurchaseFact, SubscriptionFact } from '../src/index.ts';
-import { FEATURES, grant, item, purchase, subscription } from './build.ts';
+import {
+  type AccessPolicy,
+  type Catalog,
+  DEFAULT_ACCESS_POLICY,
+  type Fact,
+  type GrantFact,
+  type InvoicePaymentFact,
+  type PurchaseFact,
+  type SubscriptionFact,
+} from '../src/index.ts';
+import { FEATURES, grant, invoicePayment, item, line, purchase, subscription } from './build.ts';
 
 const DAY = 86_400_000;
 
@@ -67,28 +76,74 @@ const subscriptions: fc.Arbitrary<SubscriptionFact> = fc
     }),
   );
 
+const dispute = fc.option(
+  fc.record({
+    status: fc.constantFrom('needs_response', 'under_review', 'won', 'lost', 'warning_needs_response', 'prevented'),
+    openedAt: instant,
+    closedAt: fc.constant(null),
+  }),
+  { nil: null },
+);
+const moneyBack = { refundedMinor: fc.constantFrom(0, 500, 1000), refundedAt: optionalInstant, dispute };
+
 const purchases: fc.Arbitrary<PurchaseFact> = fc
   .record({
     id: fc.integer({ min: 1, max: 9999 }).map((n) => `pi_${n}`),
     status: fc.constantFrom('paid', 'paid', 'pending', 'failed'),
     paidAt: instant,
-    refundedMinor: fc.constantFrom(0, 500, 1000),
-    refundedAt: optionalInstant,
-    dispute: fc.option(
-      fc.record({
-        status: fc.constantFrom('needs_response', 'won', 'lost', 'warning_needs_response', 'prevented'),
-        openedAt: instant,
-        closedAt: fc.constant(null),
-      }),
-      { nil: null },
-    ),
+    ...moneyBack,
   })
   .map((parts) => purchase(parts));
 
-export const facts: fc.Arbitrary<Fact[]> = fc.uniqueArray(fc.oneof(grants, subscriptions, purchases), {
+const lines = fc
+  .record({
+    days: fc.integer({ min: 1, max: 30 }),
+    subscriptionItemId: fc.constantFrom('si_1', 'si_1', 'si_gone'),
+    periodStart: instant,
+  })
+  .map(({ days, ...parts }) => line({ ...parts, periodEnd: parts.periodStart + days * DAY }));
+
+/** Payments of invoices of any of these subscriptions. */
+export function invoicePaymentsOf(
+  subscriptionIds: readonly string[],
+  maxLength = 4,
+): fc.Arbitrary<InvoicePaymentFact[]> {
+  if (subscriptionIds.length === 0) return fc.constant([]);
+  const payment = fc
+    .record({
+      id: fc.integer({ min: 1, max: 9999 }).map((n) => `pi_invoice_${n}`),
+      lines: fc.array(fc.tuple(lines, fc.constantFrom(...subscriptionIds)), { minLength: 1, maxLength: 3 }),
+      ...moneyBack,
+    })
+    .map((parts) =>
+      invoicePayment({ ...parts, lines: parts.lines.map(([of, subscriptionId]) => ({ ...of, subscriptionId })) }),
+    );
+  return fc.uniqueArray(payment, { maxLength, selector: (fact) => fact.id });
+}
+
+/** Facts without refunds or disputes of invoices. */
+export const standing: fc.Arbitrary<Fact[]> = fc.uniqueArray(fc.oneof(grants, subscriptions, purchases), {
   maxLength: 7,
   selector: (fact) => fact.id,
 });
+
+export const facts: fc.Arbitrary<Fact[]> = standing.chain((list) =>
+  invoicePaymentsOf(subscriptionIdsIn(list)).map((payments) => [...list, ...payments]),
+);
+
+export function subscriptionIdsIn(list: readonly Fact[]): string[] {
+  return list.flatMap((fact) => (fact.kind === 'subscription' ? [fact.id] : []));
+}
+
+export const policy: fc.Arbitrary<AccessPolicy> = fc
+  .record({
+    dispute: fc.constantFrom('suspend', 'keep'),
+    partialRefund: fc.constantFrom('keep', 'revoke'),
+    subscriptionRefund: fc.constantFrom('ignore', 'revoke_period'),
+    pauseCollection: fc.constantFrom('grant', 'deny'),
+    trial: fc.constantFrom('grant', 'deny'),
+  })
+  .map((parts) => ({ ...DEFAULT_ACCESS_POLICY, ...parts }));
 
 export const catalog: fc.Arbitrary<Catalog> = fc
   .record({

@@ -1,5 +1,13 @@
 /** Facts with plain defaults: a test names only what it is about. */
-import type { GrantFact, PriceTerms, PurchaseFact, SubscriptionFact, SubscriptionItem } from '../src/index.ts';
+import type {
+  GrantFact,
+  InvoiceLine,
+  InvoicePaymentFact,
+  PriceTerms,
+  PurchaseFact,
+  SubscriptionFact,
+  SubscriptionItem,
+} from '../src/index.ts';
 
 export const DAY = 86_400_000;
 export const HOUR = 3_600_000;
@@ -70,6 +78,34 @@ export function purchase(parts: Partial<PurchaseFact> = {}): PurchaseFact {
     refundedMinor: 0,
     refundedAt: null,
     dispute: null,
+    ...parts,
+  };
+}
+
+export function invoicePayment(parts: Partial<InvoicePaymentFact> = {}): InvoicePaymentFact {
+  return {
+    kind: 'invoice_payment',
+    id: 'pi_invoice',
+    invoiceIds: ['in_1'],
+    currency: 'usd',
+    amountMinor: 1000,
+    lines: [line()],
+    refundedMinor: 0,
+    refundedAt: null,
+    dispute: null,
+    ...parts,
+  };
+}
+
+export function line(parts: Partial<InvoiceLine> = {}): InvoiceLine {
+  return {
+    subscriptionId: 'sub_1',
+    subscriptionItemId: 'si_1',
+    productId: 'prod_plan',
+    priceId: 'price_pro',
+    periodStart: 0,
+    periodEnd: 30 * DAY,
+    amountMinor: 1000,
     ...parts,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Catalog, DEFAULT_ACCESS_POLICY, diffSnapshots, explain, type Fact, resolve } from '../src/index.ts';
-import { DAY, grant, purchase, subscription } from './build.ts';
+import { DAY, grant, invoicePayment, item, purchase, subscription } from './build.ts';
 
 const catalog: Catalog = {
   features: { pro_export: { code: 'pro_export', type: 'boolean', aggregation: 'max' } },
@@ -56,6 +56,30 @@ describe('explain', () => {
     const { sources, summary } = explain(resolved(grant({ validTo: DAY })), true, 'pro_export', 2 * DAY);
     expect(sources[0]?.note).toBe('The grant grant_1 ended at 1970-01-02T00:00:00.000Z (expired).');
     expect(summary).toBe('Not entitled: expired; no source gives the feature at this moment.');
+  });
+
+  it('names the payment that was disputed, while it bars and once it has ended the access', () => {
+    const dispute = { status: 'needs_response', openedAt: 10 * DAY, closedAt: null };
+    const items = [item({ currentPeriodStart: 30 * DAY, currentPeriodEnd: 60 * DAY })];
+    const renewed = resolved(subscription({ items }), invoicePayment({ dispute }));
+    expect(explain(renewed, true, 'pro_export', 20 * DAY)).toMatchObject({
+      decision: { entitled: false, reason: 'disputed' },
+      sources: [
+        {
+          verdict: 'barred',
+          reason: 'disputed',
+          note: 'The subscription sub_1 gives nothing from 1970-01-11T00:00:00.000Z to 1970-01-31T00:00:00.000Z: payment pi_invoice (disputed).',
+        },
+      ],
+      nextChangeAt: 30 * DAY,
+    });
+    expect(verdicts(renewed, 40 * DAY)).toEqual({ sub_1: 'won' });
+    const last = resolved(subscription(), invoicePayment({ dispute }));
+    const { sources, decision } = explain(last, true, 'pro_export', 90 * DAY);
+    expect(decision.reason).toBe('disputed');
+    expect(sources[0]?.note).toBe(
+      'The subscription sub_1 ended at 1970-01-11T00:00:00.000Z (disputed, payment pi_invoice).',
+    );
   });
 });
 

@@ -8,7 +8,7 @@ import {
   type Fact,
   resolve,
 } from '../src/index.ts';
-import { DAY, grant, HOUR, item, purchase, subscription } from './build.ts';
+import { DAY, grant, HOUR, invoicePayment, item, line, purchase, subscription } from './build.ts';
 
 const catalog: Catalog = {
   features: {
@@ -171,6 +171,199 @@ describe('a purchase', () => {
     const disputed = (status: string) => bought({ dispute: { status, openedAt: DAY, closedAt: null } });
     expect(at(2 * DAY, disputed('under_review'), { dispute: 'keep' })).toBe('purchase');
     expect(at(2 * DAY, disputed('lost'), { dispute: 'keep' })).toBe('not: disputed');
+  });
+});
+
+describe('a trial', () => {
+  const trialing = subscription({ status: 'trialing', trialStart: 0, trialEnd: 14 * DAY });
+  const converted = subscription({ trialStart: 0, trialEnd: 14 * DAY });
+  it.each([
+    ['grants by default', trialing, 'grant', inPeriod, 'subscription_trialing'],
+    ['gives nothing where the policy says so', trialing, 'deny', inPeriod, 'not: payment_pending'],
+    ['gives no slack then either: nobody has paid', trialing, 'deny', 14 * DAY, 'not: payment_pending'],
+    ['gives way to what was paid for', converted, 'deny', 14 * DAY, 'subscription_active'],
+    ['stays without access when asked about afterwards', converted, 'deny', 14 * DAY - 1, 'not: not_started'],
+    [
+      'that was canceled never gave anything',
+      subscription({ status: 'canceled', trialEnd: 14 * DAY, endedAt: 3 * DAY }),
+      'deny',
+      DAY,
+      'not: canceled',
+    ],
+    [
+      'that nobody paid for is followed by grace, as any unpaid period',
+      subscription({ status: 'past_due', trialEnd: 14 * DAY, pastDueSince: 14 * DAY }),
+      'deny',
+      15 * DAY,
+      'subscription_grace',
+    ],
+  ] as const)('%s', (_name, fact, trial, now, expected) => {
+    expect(at(now, [fact], { trial })).toBe(expected);
+  });
+});
+
+describe("the payment of a subscription's invoice", () => {
+  const disputed = (status: string, openedAt = inPeriod) =>
+    invoicePayment({ dispute: { status, openedAt, closedAt: null } });
+  const refunded = (refundedMinor: number) => invoicePayment({ refundedMinor, refundedAt: inPeriod });
+  const renewed = subscription({ items: [item({ currentPeriodStart: periodEnd, currentPeriodEnd: 60 * DAY })] });
+  const owing = subscription({ ...renewed, status: 'past_due', pastDueSince: periodEnd });
+  const revoke = { subscriptionRefund: 'revoke_period' } as const;
+
+  it.each([
+    ['disputed, before that', subscription(), disputed('needs_response'), {}, inPeriod - 1, 'subscription_active'],
+    ['disputed', subscription(), disputed('needs_response'), {}, inPeriod, 'not: disputed'],
+    [
+      'disputed, to the end of the period',
+      subscription(),
+      disputed('under_review'),
+      {},
+      periodEnd - 1,
+      'not: disputed',
+    ],
+    [
+      'disputed, in what would be the slack',
+      subscription(),
+      disputed('needs_response'),
+      {},
+      periodEnd,
+      'not: disputed',
+    ],
+    ['disputed, long after', subscription(), disputed('needs_response'), {}, 90 * DAY, 'not: disputed'],
+    ['disputed, with the next period paid', renewed, disputed('needs_response'), {}, periodEnd, 'subscription_active'],
+    ['disputed, in its own period all the same', renewed, disputed('lost'), {}, 20 * DAY, 'not: disputed'],
+    ['disputed, in the slack after a paid period', renewed, disputed('lost'), {}, 60 * DAY, 'subscription_slack'],
+    ['disputed when its period was over', renewed, disputed('lost', 40 * DAY), {}, 41 * DAY, 'subscription_active'],
+    ['disputed, with the next period unpaid', owing, disputed('needs_response'), {}, 31 * DAY, 'not: disputed'],
+    ['disputed only in the grace that followed', owing, disputed('lost', 32 * DAY), {}, 31 * DAY, 'subscription_grace'],
+    [
+      'disputed in the grace that followed, from then on',
+      owing,
+      disputed('lost', 32 * DAY),
+      {},
+      32 * DAY,
+      'not: disputed',
+    ],
+    [
+      'disputed two periods before one is owed',
+      subscription({
+        ...owing,
+        pastDueSince: 60 * DAY,
+        items: [item({ currentPeriodStart: 60 * DAY, currentPeriodEnd: 90 * DAY })],
+      }),
+      disputed('lost'),
+      {},
+      61 * DAY,
+      'subscription_grace',
+    ],
+    [
+      'disputed, kept by policy',
+      subscription(),
+      disputed('needs_response'),
+      { dispute: 'keep' },
+      inPeriod,
+      'subscription_active',
+    ],
+    ['disputed and won', subscription(), disputed('won'), {}, inPeriod, 'subscription_active'],
+    [
+      'disputed and lost, kept by policy',
+      subscription(),
+      disputed('lost'),
+      { dispute: 'keep' },
+      inPeriod,
+      'not: disputed',
+    ],
+    ['warned of', subscription(), disputed('warning_needs_response'), {}, inPeriod, 'subscription_active'],
+    [
+      'disputed before a lasting end',
+      subscription({ status: 'canceled', endedAt: 20 * DAY }),
+      disputed('lost'),
+      {},
+      25 * DAY,
+      'not: disputed',
+    ],
+    [
+      'disputed after the end',
+      subscription({ status: 'canceled', endedAt: DAY }),
+      disputed('lost'),
+      {},
+      inPeriod,
+      'not: canceled',
+    ],
+    ['refunded, by default', subscription(), refunded(1000), {}, inPeriod, 'subscription_active'],
+    ['refunded, before that', subscription(), refunded(1000), revoke, inPeriod - 1, 'subscription_active'],
+    ['refunded, where that revokes the period', subscription(), refunded(1000), revoke, inPeriod, 'not: refunded'],
+    ['refunded, with the next period paid', renewed, refunded(1000), revoke, periodEnd, 'subscription_active'],
+    ['refunded in part', subscription(), refunded(999), revoke, inPeriod, 'subscription_active'],
+    [
+      'refunded in part, where that revokes',
+      subscription(),
+      refunded(1),
+      { ...revoke, partialRefund: 'revoke' },
+      inPeriod,
+      'not: refunded',
+    ],
+    [
+      'refunded in part, where only purchases are',
+      subscription(),
+      refunded(1),
+      { partialRefund: 'revoke' },
+      inPeriod,
+      'subscription_active',
+    ],
+    ['refunded, with a refund that failed', subscription(), refunded(0), revoke, inPeriod, 'subscription_active'],
+  ] as const)('%s', (_name, sub, payment, policy, now, expected) => {
+    expect(at(now, [payment, sub], policy)).toBe(expected);
+    expect(at(now, [sub, payment], policy)).toBe(expected);
+  });
+
+  it('takes away nothing but what it paid for', () => {
+    const lost = disputed('lost');
+    const other = subscription({ id: 'sub_2' });
+    expect(at(inPeriod, [lost, subscription(), other])).toBe('subscription_active');
+    expect(at(inPeriod, [lost, subscription(), grant()])).toBe('grant');
+    expect(at(inPeriod, [lost, subscription(), purchase()])).toBe('purchase');
+  });
+
+  it('is about its own items: an item beside them that another payment bought stays', () => {
+    const sub = subscription({ items: [item(), item({ id: 'si_2', priceId: 'price_fixed' })] });
+    expect(at(inPeriod, [sub, disputed('lost')])).toBe('subscription_active');
+    const both = invoicePayment({
+      lines: [line(), line({ subscriptionItemId: 'si_2' })],
+      dispute: { status: 'lost', openedAt: DAY, closedAt: null },
+    });
+    expect(at(inPeriod, [sub, both])).toBe('not: disputed');
+  });
+
+  it('is about what replaced its item, of the same product', () => {
+    const swapped = subscription({ items: [item({ id: 'si_new', priceId: 'price_fixed' })] });
+    expect(at(inPeriod, [swapped, disputed('lost')])).toBe('not: disputed');
+    const other = subscription({ items: [item({ id: 'si_new', productId: 'prod_other', priceId: 'price_week' })] });
+    expect(at(inPeriod, [other, disputed('lost')])).toBe('subscription_active');
+  });
+
+  it('ends where a new period was paid for before the old one was over', () => {
+    const yearly = subscription({ items: [item({ currentPeriodStart: 15 * DAY, currentPeriodEnd: 380 * DAY })] });
+    expect(at(14 * DAY, [yearly, disputed('lost')])).toBe('not: disputed');
+    expect(at(15 * DAY, [yearly, disputed('lost')])).toBe('subscription_active');
+  });
+
+  it('of an upgrade takes away the rest of the period', () => {
+    const upgrade = invoicePayment({
+      lines: [line({ periodStart: 15 * DAY })],
+      dispute: { status: 'needs_response', openedAt: 20 * DAY, closedAt: null },
+    });
+    expect(at(20 * DAY - 1, [subscription(), upgrade])).toBe('subscription_active');
+    expect(at(20 * DAY, [subscription(), upgrade])).toBe('not: disputed');
+    expect(at(periodEnd, [subscription(), upgrade])).toBe('not: disputed');
+  });
+
+  it('is named, with what it took, where it took something; other snapshots do not grow', () => {
+    const body = resolve([renewed, disputed('lost')], catalog, DEFAULT_ACCESS_POLICY);
+    const barred = [{ from: inPeriod, to: periodEnd, reason: 'disputed', paymentId: 'pi_invoice' }];
+    expect(body.features.pro_export?.sources).toMatchObject([{ endReason: 'expired', barred }]);
+    const untouched = resolve([renewed, disputed('won')], catalog, DEFAULT_ACCESS_POLICY);
+    expect(untouched.features.pro_export?.sources[0]).not.toHaveProperty('barred');
   });
 });
 

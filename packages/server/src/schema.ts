@@ -1,5 +1,5 @@
 /** The tables as TypeScript sees them; the truth is in `migrations/`. */
-import type { AccessPolicy, Fact, FactKind, SnapshotBody } from '@tollgate/core';
+import type { AccessPolicy, Fact, FactKind, PurchaseFact, SnapshotBody } from '@tollgate/core';
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { ImportRequest } from './adoption/import-request.ts';
 import type { Cause } from './facts/cause.ts';
@@ -11,6 +11,26 @@ type Timestamp = Date;
 type Defaulted<T> = Generated<T>;
 /** bigint columns come back as numbers (all of ours stay below 2^53). */
 type Big = ColumnType<number, number | string, number | string>;
+
+/** What a payment paid for. */
+export interface SoldLine {
+  price: string;
+  product: string;
+  quantity: number | null;
+}
+
+/** Money that went back, or may. */
+interface MoneyBack {
+  connection_id: string;
+  id: string;
+  payment_id: string;
+  project_id: string;
+  customer_id: string;
+  currency: string;
+  amount: Big;
+  reason: string | null;
+  created_at: Timestamp;
+}
 
 export interface Schema {
   'tollgate.projects': {
@@ -169,7 +189,16 @@ export interface Schema {
     invoice_id: string | null;
     subscription_id: string | null;
     created_at: Defaulted<Timestamp>;
+    status: PurchaseFact['status'];
+    currency: string;
+    amount: Big;
+    paid_at: Timestamp | null;
+    period_start: Timestamp | null;
+    period_end: Timestamp | null;
+    lines: Json<SoldLine[]>;
   };
+  'tollgate.refunds': MoneyBack & { status: string | null };
+  'tollgate.disputes': MoneyBack & { status: string };
   'tollgate.snapshots': {
     project_id: string;
     external_id: string;

@@ -18,7 +18,15 @@ import { CauseView } from './cause-view.ts';
 import { type ExplainedDecision, explainDecision } from './explain.ts';
 import { decisionFields, decisionFieldsOf, iso, isoOrNull, REASONS, SOURCE_TYPES } from './views.ts';
 
-const VERDICTS = ['won', 'contributes', 'overruled', 'not_yet', 'ended', 'never'] as const satisfies readonly Verdict[];
+const VERDICTS = [
+  'won',
+  'contributes',
+  'overruled',
+  'barred',
+  'not_yet',
+  'ended',
+  'never',
+] as const satisfies readonly Verdict[];
 
 const ExplainedSourceView = named(
   'ExplainedSource',
@@ -31,11 +39,20 @@ const ExplainedSourceView = named(
     unlimited: Type.Boolean(),
     verdict: OneOf(VERDICTS, {
       description:
-        '`won` gives the answer, `contributes` entitles too, `overruled` would but a deny grant forbids, `not_yet` and `ended` lie outside their windows, `never` gives nothing at any time.',
+        '`won` gives the answer, `contributes` entitles too, `overruled` would but a deny grant forbids, `barred` would but the payment for it was refunded or is disputed, `not_yet` and `ended` lie outside their windows, `never` gives nothing at any time.',
     }),
     reason: OneOf(REASONS),
     note: Type.String({ description: 'The verdict in one sentence.' }),
     windows: Type.Array(Closed({ from: Timestamp, to: Nullable(Timestamp), reason: OneOf(REASONS) })),
+    barred: Type.Array(
+      Closed({
+        from: Timestamp,
+        to: Nullable(Timestamp),
+        reason: OneOf(['refunded', 'disputed']),
+        payment: Type.String({ description: "The payment (`pi_…`) of the subscription's invoice." }),
+      }),
+      { description: 'What refunds and disputes took out of the windows.' },
+    ),
     ended_at: Nullable(Timestamp),
     period_end: Nullable(Timestamp),
     will_renew: Type.Boolean(),
@@ -119,6 +136,12 @@ function explainedSourceView(source: ExplainedSource) {
       from: iso(window.from),
       to: isoOrNull(window.to),
       reason: window.reason,
+    })),
+    barred: (source.barred ?? []).map(({ from, to, reason, paymentId }) => ({
+      from: iso(from),
+      to: isoOrNull(to),
+      reason,
+      payment: paymentId,
     })),
     ended_at: isoOrNull(source.endedAt),
     period_end: isoOrNull(source.periodEnd),

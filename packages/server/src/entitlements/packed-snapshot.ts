@@ -4,18 +4,19 @@
  */
 import type {
   Aggregation,
+  BarredSpan,
   DeniedReason,
   EntitledReason,
-  FactKind,
   FeatureTrace,
   FeatureType,
   SnapshotBody,
   SourceTrace,
+  SourceType,
 } from '@tollgate/core';
 
 const TYPES = { boolean: 0, limit: 1, metered: 2 } satisfies Record<FeatureType, number>;
 const AGGREGATIONS = { max: 0, sum: 1 } satisfies Record<Aggregation, number>;
-const KINDS = { subscription: 0, purchase: 1, grant: 2 } satisfies Record<FactKind, number>;
+const KINDS = { subscription: 0, purchase: 1, grant: 2 } satisfies Record<SourceType, number>;
 const EFFECTS = { allow: 0, deny: 1 } satisfies Record<SourceTrace['effect'], number>;
 const ENTITLED = {
   subscription_active: 0,
@@ -47,6 +48,7 @@ export const DENIED_REASONS = Object.keys(DENIED) as readonly DeniedReason[];
 
 type Packed = [feature: string, type: number, aggregation: number, sources: PackedSource[]];
 type PackedWindow = [from: number, to: number | null, reason: number];
+type PackedBar = [from: number, to: number | null, reason: number, paymentId: string];
 type PackedSource = [
   type: number,
   id: string,
@@ -59,6 +61,8 @@ type PackedSource = [
   endedAt: number | null,
   periodEnd: number | null,
   willRenew: 0 | 1,
+  /** Left out where there is none, as for nearly all. */
+  barred?: PackedBar[],
 ];
 
 /** The text of a body. */
@@ -88,10 +92,23 @@ function packFeature(trace: FeatureTrace): Packed {
 }
 
 function packSource(source: SourceTrace): PackedSource {
-  const { type, id, via, effect, value, unlimited, windows, endReason, endedAt, periodEnd, willRenew, ...rest } =
-    source;
+  const {
+    type,
+    id,
+    via,
+    effect,
+    value,
+    unlimited,
+    windows,
+    endReason,
+    endedAt,
+    periodEnd,
+    willRenew,
+    barred,
+    ...rest
+  } = source;
   rest satisfies Record<string, never>;
-  return [
+  const packed: PackedSource = [
     KINDS[type],
     id,
     via,
@@ -108,10 +125,18 @@ function packSource(source: SourceTrace): PackedSource {
     periodEnd,
     willRenew ? 1 : 0,
   ];
+  if (barred !== undefined) packed.push(barred.map(packBar));
+  return packed;
+}
+
+function packBar(bar: BarredSpan): PackedBar {
+  const { from, to, reason, paymentId, ...rest } = bar;
+  rest satisfies Record<string, never>;
+  return [from, to, DENIED[reason], paymentId];
 }
 
 function unpackSource(packed: PackedSource): SourceTrace {
-  const [type, id, via, effect, value, unlimited, windows, endReason, endedAt, periodEnd, willRenew] = packed;
+  const [type, id, via, effect, value, unlimited, windows, endReason, endedAt, periodEnd, willRenew, barred] = packed;
   return {
     type: word(KINDS, type),
     id,
@@ -124,7 +149,12 @@ function unpackSource(packed: PackedSource): SourceTrace {
     endedAt,
     periodEnd,
     willRenew: willRenew === 1,
+    ...(barred === undefined ? {} : { barred: barred.map(unpackBar) }),
   };
+}
+
+function unpackBar([from, to, reason, paymentId]: PackedBar): BarredSpan {
+  return { from, to, reason: word(DENIED, reason) as BarredSpan['reason'], paymentId };
 }
 
 /** The tables are written in the order of their numbers. */

@@ -9,7 +9,7 @@ export interface OwnedFact<K extends Fact['kind']> {
 }
 
 /** What is known of an object of Stripe's; a project of another connection knows nothing of it. */
-export async function currentFact<K extends 'subscription' | 'purchase'>(
+export async function currentFact<K extends Exclude<Fact['kind'], 'grant'>>(
   db: Queryable,
   connectionId: string,
   kind: K,

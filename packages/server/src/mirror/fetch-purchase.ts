@@ -1,16 +1,8 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
-import { idOf, idOrNull, parseShape } from './parse-shape.ts';
-import {
-  type ChargeShape,
-  DisputeShape,
-  InvoiceParentShape,
-  InvoicePaymentShape,
-  LineItemShape,
-  PaymentIntentShape,
-  RefundShape,
-  SessionShape,
-} from './shapes.ts';
+import { chargeOf, fetchMoneyBack, type MoneyBack } from './fetch-money-back.ts';
+import { idOrNull, parseShape } from './parse-shape.ts';
+import { type ChargeShape, InvoicePaymentShape, LineItemShape, PaymentIntentShape, SessionShape } from './shapes.ts';
 
 /** A payment intent, and the checkout session that it pays for. */
 export interface FetchedPayment {
@@ -19,7 +11,7 @@ export interface FetchedPayment {
 }
 
 /** A one-off purchase with everything that its fact is made of. */
-export interface FetchedPurchase {
+export interface FetchedPurchase extends MoneyBack {
   session: SessionShape;
   /** What was bought once and for all; a subscription's own lines are not among them. */
   lines: readonly LineItemShape[];
@@ -27,8 +19,6 @@ export interface FetchedPurchase {
   intent: PaymentIntentShape | null;
   /** The latest attempt to pay; null before the first. */
   charge: ChargeShape | null;
-  refunds: readonly RefundShape[];
-  disputes: readonly DisputeShape[];
 }
 
 /**
@@ -97,18 +87,6 @@ export async function purchaseOfSession(
   return await complete(connection, session, await fetchIntent(connection, intentId), beside);
 }
 
-/** The subscription whose invoice a payment intent pays; null when it pays none. */
-export async function subscriptionOfPayment({ client }: StripeConnection, id: string): Promise<string | null> {
-  const payment = { type: 'payment_intent' as const, payment_intent: id };
-  for await (const paid of client.invoicePayments.list({ payment, limit: 100 })) {
-    const { invoice } = parseShape(InvoicePaymentShape, paid, 'invoice payment');
-    const read = parseShape(InvoiceParentShape, await client.invoices.retrieve(idOf(invoice)), 'invoice');
-    const subscription = idOrNull(read.parent?.subscription_details?.subscription);
-    if (subscription !== null) return subscription;
-  }
-  return null;
-}
-
 /** The payment intent that pays an invoice, or is to; null when it takes none. */
 async function intentOfInvoice({ client }: StripeConnection, invoice: string | null): Promise<string | null> {
   if (invoice === null) return null;
@@ -140,24 +118,11 @@ async function fetchLines({ client }: StripeConnection, session: string): Promis
 }
 
 async function complete(
-  { client }: StripeConnection,
+  connection: StripeConnection,
   session: SessionShape,
   intent: PaymentIntentShape | null,
   lines: readonly LineItemShape[],
 ): Promise<FetchedPurchase> {
   if (intent === null) return { session, lines, intent, charge: null, refunds: [], disputes: [] };
-  const refunds: RefundShape[] = [];
-  for await (const refund of client.refunds.list({ payment_intent: intent.id, limit: 100 })) {
-    refunds.push(parseShape(RefundShape, refund, 'refund'));
-  }
-  const disputes: DisputeShape[] = [];
-  for await (const dispute of client.disputes.list({ payment_intent: intent.id, limit: 100 })) {
-    disputes.push(parseShape(DisputeShape, dispute, 'dispute'));
-  }
-  return { session, lines, intent, charge: chargeOf(intent), refunds, disputes };
-}
-
-function chargeOf({ latest_charge: charge }: PaymentIntentShape): ChargeShape | null {
-  if (typeof charge === 'string') throw new Error('The charge was not expanded.');
-  return charge;
+  return { session, lines, intent, charge: chargeOf(intent), ...(await fetchMoneyBack(connection, intent.id)) };
 }

@@ -14,8 +14,11 @@ export interface FetchedSubscription {
   lastPaidInvoice: InvoiceShape | null;
 }
 
-/** What to expand when a subscription is retrieved; in a list each gets `data.` in front. */
+/** What its fact needs of a subscription to be expanded; in a list each gets `data.` in front. */
 export const SUBSCRIPTION_EXPANSIONS = ['customer', 'discounts.source.coupon'] as const;
+
+/** The ledger hears of renewals along with their subscription, without a call of its own. */
+const RETRIEVED = [...SUBSCRIPTION_EXPANSIONS, 'latest_invoice.payments'];
 
 /** Statuses whose grace, or its end, depends on when the payment fell due. */
 const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
@@ -23,8 +26,8 @@ const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
 /** @returns null when Stripe has no such subscription */
 export async function fetchSubscription(connection: StripeConnection, id: string): Promise<FetchedSubscription | null> {
   try {
-    const expand = [...SUBSCRIPTION_EXPANSIONS];
-    return await completeSubscription(connection, await connection.client.subscriptions.retrieve(id, { expand }));
+    const subscription = await connection.client.subscriptions.retrieve(id, { expand: RETRIEVED });
+    return await completeSubscription(connection, subscription);
   } catch (error) {
     if (isMissing(error)) return null;
     throw error;
@@ -43,7 +46,7 @@ export async function completeSubscription(
   const { client } = connection;
   let subscription = parseShape(SubscriptionShape, given, 'subscription');
   if (!discountsComplete(subscription.discounts)) {
-    const again = await client.subscriptions.retrieve(subscription.id, { expand: [...SUBSCRIPTION_EXPANSIONS] });
+    const again = await client.subscriptions.retrieve(subscription.id, { expand: RETRIEVED });
     subscription = parseShape(SubscriptionShape, again, 'subscription');
   }
   const items = itemsComplete(subscription) ? subscription.items.data : await fetchItems(connection, subscription.id);

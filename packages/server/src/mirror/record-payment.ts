@@ -1,27 +1,99 @@
+import type { PurchaseFact } from '@tollgate/core';
+import { sql } from 'kysely';
 import type { Tx } from '../platform/database.ts';
+import type { SoldLine } from '../schema.ts';
 
+/** One payment in the ledger. Moments are epoch milliseconds, amounts integer minor units. */
 export interface PaymentRecord {
-  /** The payment intent, or the checkout session when nothing had to be paid. */
+  /** Business key: the payment intent, or the checkout session when nothing had to be paid. */
   id: string;
   projectId: string;
   customerId: string;
+  status: PurchaseFact['status'];
+  currency: string;
+  amountMinor: number;
+  createdAt: number;
+  paidAt: number | null;
+  lines: readonly SoldLine[];
   checkoutSessionId: string | null;
   chargeId: string | null;
+  invoiceId: string | null;
   subscriptionId: string | null;
+  periodStart: number | null;
+  periodEnd: number | null;
 }
 
-/** Remembers what a payment was for, so that whoever holds a charge finds the purchase or the subscription. */
-export async function recordPayment(tx: Tx, connectionId: string, payment: PaymentRecord): Promise<void> {
-  const state = {
-    project_id: payment.projectId,
-    customer_id: payment.customerId,
-    checkout_session_id: payment.checkoutSessionId,
-    charge_id: payment.chargeId,
-    subscription_id: payment.subscriptionId,
-  };
+/** What one event knows of a payment and the next does not, stays. */
+const KEPT = ['checkout_session_id', 'charge_id', 'invoice_id', 'subscription_id'] as const;
+const STATE = [
+  'project_id',
+  'customer_id',
+  'status',
+  'currency',
+  'amount',
+  'created_at',
+  'paid_at',
+  'lines',
+  'period_start',
+  'period_end',
+] as const;
+type Column = (typeof KEPT)[number] | (typeof STATE)[number];
+
+/**
+ * Writes down a payment, once however often it is heard of.
+ * @param of - `part`: what is known is only a part of what was paid for, and its invoice tells the rest
+ */
+export async function recordPayment(
+  tx: Tx,
+  connectionId: string,
+  payment: PaymentRecord,
+  of: 'whole' | 'part' = 'whole',
+): Promise<void> {
   await tx
     .insertInto('tollgate.payments')
-    .values({ connection_id: connectionId, id: payment.id, invoice_id: null, ...state })
-    .onConflict((conflict) => conflict.columns(['connection_id', 'id']).doUpdateSet(state))
+    .values({
+      connection_id: connectionId,
+      id: payment.id,
+      project_id: payment.projectId,
+      customer_id: payment.customerId,
+      status: payment.status,
+      currency: payment.currency,
+      amount: payment.amountMinor,
+      created_at: new Date(payment.createdAt),
+      paid_at: dateOrNull(payment.paidAt),
+      lines: JSON.stringify(payment.lines),
+      checkout_session_id: payment.checkoutSessionId,
+      charge_id: payment.chargeId,
+      invoice_id: payment.invoiceId,
+      subscription_id: payment.subscriptionId,
+      period_start: dateOrNull(payment.periodStart),
+      period_end: dateOrNull(payment.periodEnd),
+    })
+    .onConflict((conflict) => {
+      const names = of === 'part' ? KEPT : [...KEPT, ...STATE];
+      return conflict
+        .columns(['connection_id', 'id'])
+        .doUpdateSet(Object.fromEntries(names.map((name) => [name, fresh(name)])))
+        .where(saysSomethingNew(names));
+    })
     .execute();
+}
+
+/** A renewal is heard of many times: nothing is written where nothing is new. */
+function saysSomethingNew(names: readonly Column[]) {
+  const known = names.map((name) => sql.ref(`payments.${name}`));
+  return sql<boolean>`(${sql.join(names.map(fresh))}) is distinct from (${sql.join(known)})`;
+}
+
+function fresh(name: Column) {
+  const heard = sql.ref(`excluded.${name}`);
+  return isKept(name) ? sql`coalesce(${heard}, ${sql.ref(`payments.${name}`)})` : heard;
+}
+
+function isKept(name: Column): boolean {
+  return (KEPT as readonly Column[]).includes(name);
+}
+
+function dateOrNull(at: number | null): Date | null {
+  return at === null ? null : new Date(at);
 }

@@ -1,3 +1,4 @@
+import type { PurchaseFact } from '@tollgate/core';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { AttributionHints } from './attribute.ts';
@@ -8,6 +9,7 @@ import { lockOwner } from './owner.ts';
 import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-object.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
+import { recordMoneyBack } from './record-money-back.ts';
 import { recordPayment } from './record-payment.ts';
 import { saveOwned } from './save-owned.ts';
 import type { Fetch } from './sequence.ts';
@@ -65,15 +67,44 @@ export async function savePurchase(
   const stripeCustomer = customerOf(purchase);
   if (proven && stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
   const owned = { projectId: customer.project_id, customerId: customer.id };
-  await recordPayment(tx, connection.id, {
+  const fact = purchaseFact(purchase);
+  await recordPurchase(tx, connection.id, owned, purchase, fact);
+  if (known === undefined) await wakeOwnEvents(tx, request);
+  return await saveOwned(tx, { ...owned, displaced, fact, fetch, cause: request.cause });
+}
+
+/**
+ * In the ledger stands the payment. What was bought beside a subscription was paid with its first invoice, which tells of
+ * the whole amount, and of the refunds.
+ */
+async function recordPurchase(
+  tx: Tx,
+  connectionId: string,
+  owned: { projectId: string; customerId: string },
+  purchase: FetchedPurchase,
+  fact: PurchaseFact,
+): Promise<void> {
+  const { intent, session, charge } = purchase;
+  const id = intent?.id ?? session.id;
+  const beside = intent !== null && session.mode !== 'payment';
+  const payment = {
     ...owned,
     id,
-    checkoutSessionId: purchase.session.id,
-    chargeId: purchase.charge?.id ?? null,
-    subscriptionId: idOrNull(purchase.session.subscription),
-  });
-  if (known === undefined) await wakeOwnEvents(tx, request);
-  return await saveOwned(tx, { ...owned, displaced, fact: purchaseFact(purchase), fetch, cause: request.cause });
+    status: fact.status,
+    currency: fact.currency,
+    amountMinor: fact.amountMinor,
+    createdAt: (intent?.created ?? session.created) * 1000,
+    paidAt: fact.paidAt,
+    lines: fact.lines.map(({ priceId, productId, quantity }) => ({ price: priceId, product: productId, quantity })),
+    checkoutSessionId: session.id,
+    chargeId: charge?.id ?? null,
+    invoiceId: null,
+    subscriptionId: idOrNull(session.subscription),
+    periodStart: null,
+    periodEnd: null,
+  };
+  await recordPayment(tx, connectionId, payment, beside ? 'part' : 'whole');
+  if (!beside) await recordMoneyBack(tx, connectionId, { ...owned, id }, purchase);
 }
 
 function customerOf({ intent, session }: FetchedPurchase): CustomerShape | null {

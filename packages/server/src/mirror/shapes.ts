@@ -91,6 +91,54 @@ export const ItemShape = Type.Object({
 });
 export type ItemShape = Static<typeof ItemShape>;
 
+export const InvoicePaymentShape = Type.Object({
+  id: Type.String(),
+  invoice: Reference,
+  status: Type.String(),
+  created: Seconds,
+  currency: Type.String(),
+  amount_paid: OrNull(Count),
+  status_transitions: Type.Object({ paid_at: OrNull(Seconds) }),
+  /** One of them; a charge only where it has no payment intent. */
+  payment: Type.Object({
+    payment_intent: Type.Optional(OrNull(Reference)),
+    charge: Type.Optional(OrNull(Reference)),
+    payment_record: Type.Optional(OrNull(Reference)),
+  }),
+});
+export type InvoicePaymentShape = Static<typeof InvoicePaymentShape>;
+
+export const InvoiceLineShape = Type.Object({
+  id: Type.String(),
+  amount: Type.Integer(),
+  quantity: Type.Optional(OrNull(Count)),
+  period: Type.Object({ start: Seconds, end: Seconds }),
+  pricing: Type.Optional(
+    OrNull(Type.Object({ price_details: Type.Optional(Type.Object({ price: Reference, product: Type.String() })) })),
+  ),
+  parent: OrNull(
+    Type.Object({
+      subscription_item_details: Type.Optional(
+        OrNull(Type.Object({ subscription: OrNull(Reference), subscription_item: Type.String() })),
+      ),
+    }),
+  ),
+});
+export type InvoiceLineShape = Static<typeof InvoiceLineShape>;
+
+/** An invoice as far as it says what was paid for. */
+export const PaidInvoiceShape = Type.Object({
+  id: Type.String(),
+  amount_paid: Count,
+  parent: OrNull(
+    Type.Object({ subscription_details: Type.Optional(OrNull(Type.Object({ subscription: Reference }))) }),
+  ),
+  lines: Type.Object({ data: Type.Array(InvoiceLineShape), has_more: Type.Boolean() }),
+  /** Only where it was asked for. */
+  payments: Type.Optional(Type.Object({ data: Type.Array(InvoicePaymentShape) })),
+});
+export type PaidInvoiceShape = Static<typeof PaidInvoiceShape>;
+
 export const SubscriptionShape = Type.Object({
   id: Type.String(),
   status: Type.String(),
@@ -112,6 +160,8 @@ export const SubscriptionShape = Type.Object({
   metadata: Metadata,
   discounts: Type.Array(Type.Union([Type.String(), DiscountShape])),
   items: Type.Object({ data: Type.Array(ItemShape), has_more: Type.Boolean() }),
+  /** Whole where it was asked for. */
+  latest_invoice: Type.Optional(OrNull(Type.Union([Type.String(), PaidInvoiceShape]))),
 });
 export type SubscriptionShape = Static<typeof SubscriptionShape>;
 
@@ -122,21 +172,6 @@ export const InvoiceShape = Type.Object({
   status_transitions: Type.Object({ finalized_at: OrNull(Seconds) }),
 });
 export type InvoiceShape = Static<typeof InvoiceShape>;
-
-export const InvoiceParentShape = Type.Object({
-  id: Type.String(),
-  parent: OrNull(
-    Type.Object({ subscription_details: Type.Optional(OrNull(Type.Object({ subscription: Reference }))) }),
-  ),
-});
-
-export const InvoicePaymentShape = Type.Object({
-  id: Type.String(),
-  invoice: Reference,
-  status: Type.String(),
-  payment: Type.Object({ payment_intent: Type.Optional(OrNull(Reference)) }),
-});
-export type InvoicePaymentShape = Static<typeof InvoicePaymentShape>;
 
 export const SessionShape = Type.Object({
   id: Type.String(),
@@ -186,14 +221,19 @@ export type PaymentIntentShape = Static<typeof PaymentIntentShape>;
 export const RefundShape = Type.Object({
   id: Type.String(),
   amount: Count,
+  currency: Type.String(),
   created: Seconds,
   status: OrNull(Type.String()),
+  reason: Type.Optional(OrNull(Type.String())),
 });
 export type RefundShape = Static<typeof RefundShape>;
 
 export const DisputeShape = Type.Object({
   id: Type.String(),
+  amount: Count,
+  currency: Type.String(),
   status: Type.String(),
+  reason: Type.Optional(OrNull(Type.String())),
   created: Seconds,
   balance_transactions: Type.Array(Type.Object({ created: Seconds })),
 });

@@ -3,11 +3,14 @@ import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { type AttributionHints, attribute } from './attribute.ts';
 import { currentFact } from './current-fact.ts';
+import { paymentsIn } from './fetch-invoice-payment.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
 import { linkStripeCustomer } from './link-customer.ts';
+import { movePayments } from './move-payments.ts';
 import { lockOwner } from './owner.ts';
 import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-object.ts';
-import { idOf } from './parse-shape.ts';
+import { idOf, idOrNull } from './parse-shape.ts';
+import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordTrials } from './record-trials.ts';
 import { saveOwned } from './save-owned.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
@@ -21,7 +24,7 @@ import {
   subscriptionFact,
 } from './subscription-fact.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
-import { wakeOwnEvents } from './wake-own-events.ts';
+import { wakeOwnEvents, wakePayment } from './wake-own-events.ts';
 
 /** @param session - what is known of the checkout session that the subscription came out of, if somebody looked */
 export async function syncSubscription(
@@ -58,8 +61,20 @@ export async function syncSubscription(
     const fact = over ? known.fact : current;
     if (proven) await linkStripeCustomer(tx, customer, fetched.customer, fetch.now);
     await recordTrials(tx, customer.id, fact);
-    if (known === undefined) await wakeOwnEvents(tx, request);
     const owned = { projectId: customer.project_id, customerId: customer.id, displaced };
+    await movePayments(tx, {
+      connectionId: connection.id,
+      subscriptionId: id,
+      from: displaced,
+      to: owned,
+      cause: request.cause,
+    });
+    const payments = paymentsIn(fetched.subscription.latest_invoice);
+    await recordInvoicePayments(tx, connection.id, owned, payments);
+    if (known === undefined) {
+      await wakeOwnEvents(tx, request);
+      for (const { payment } of payments) await wakePayment(tx, request, idOrNull(payment.payment.payment_intent));
+    }
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
   });
 }

@@ -15,11 +15,15 @@ const fields = {
     description: 'Hours that access outlasts the paid period, while Stripe renews and its webhook travels.',
   }),
   pause_collection: OneOf(['grant', 'deny'], { description: 'Access while collection is paused.' }),
+  trial: OneOf(['grant', 'deny'], { description: 'Access during a trial, before anything was paid.' }),
   dispute: OneOf(['suspend', 'keep'], { description: 'What an open dispute does to what the payment bought.' }),
-  partial_refund: OneOf(['keep', 'revoke'], { description: 'What a partial refund does to a purchase.' }),
+  partial_refund: OneOf(['keep', 'revoke'], {
+    description:
+      "What a refund in part does to a purchase, and where subscription_refund is `revoke_period`, to a subscription's period.",
+  }),
   subscription_refund: OneOf(['ignore', 'revoke_period'], {
     description:
-      "What the refund of a subscription's invoice does to the period that it paid. `revoke_period` is refused until it is built.",
+      "What the refund of a subscription's invoice does to the period that it paid for: nothing, or end access to it.",
   }),
   redirect_origins: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
     maxItems: MAX_ORIGINS,
@@ -44,6 +48,7 @@ export function policyToWire(policy: AccessPolicy): AccessPolicyWire {
     past_due_grace_days: policy.pastDueGraceDays,
     renewal_slack_hours: policy.renewalSlackHours,
     pause_collection: policy.pauseCollection,
+    trial: policy.trial,
     dispute: policy.dispute,
     partial_refund: policy.partialRefund,
     subscription_refund: policy.subscriptionRefund,
@@ -53,30 +58,20 @@ export function policyToWire(policy: AccessPolicy): AccessPolicyWire {
 
 /**
  * A policy with the changes of a validated patch.
- * @throws TollgateError `invalid_request` when a redirect origin is none, and for what is not built yet
+ * @throws TollgateError `invalid_request` when a redirect origin is none
  */
 export function patchedPolicy(policy: AccessPolicy, patch: AccessPolicyPatchWire): AccessPolicy {
   refuseBadOrigins(patch.redirect_origins ?? []);
-  refuseUnbuilt(patch);
   return {
     pastDueGraceDays: patch.past_due_grace_days ?? policy.pastDueGraceDays,
     renewalSlackHours: patch.renewal_slack_hours ?? policy.renewalSlackHours,
     pauseCollection: patch.pause_collection ?? policy.pauseCollection,
+    trial: patch.trial ?? policy.trial,
     dispute: patch.dispute ?? policy.dispute,
     partialRefund: patch.partial_refund ?? policy.partialRefund,
     subscriptionRefund: patch.subscription_refund ?? policy.subscriptionRefund,
     redirectOrigins: patch.redirect_origins ?? policy.redirectOrigins,
   };
-}
-
-/** A setting that nothing followed from would be believed. */
-function refuseUnbuilt({ subscription_refund }: AccessPolicyPatchWire): void {
-  if (subscription_refund !== 'revoke_period') return;
-  throw new TollgateError(
-    'invalid_request',
-    'Refunds of subscriptions do not touch access yet. Leave subscription_refund at ignore, and cancel the subscription to end its access.',
-    [{ path: 'access_policy.subscription_refund', message: 'revoke_period is not built yet' }],
-  );
 }
 
 function refuseBadOrigins(origins: readonly string[]): void {

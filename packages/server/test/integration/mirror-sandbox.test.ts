@@ -1,82 +1,24 @@
 /** The mirror against the sandbox: whatever a purchase goes through, what is known follows Stripe. */
 import type { SubscriptionFact } from '@tollgate/core';
-import { type Sandbox, startSandbox } from '@tollgate/stripe-sandbox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Stripe } from '../../src/stripe/types.ts';
-import { INSTALLATION, type Mirror, startMirror } from '../support/mirror-world.ts';
+import { type MirrorShop, startMirrorShop } from '../support/mirror-shop.ts';
 
-let sandbox: Sandbox;
-let mirror: Mirror;
-let stripe: Stripe;
-let project: string;
+let shop: MirrorShop;
+let mirror: MirrorShop['mirror'];
+let sandbox: MirrorShop['sandbox'];
+let stripe: MirrorShop['stripe'];
 let monthly: string;
 let lifetime: string;
-let count = 0;
+let open: MirrorShop['open'];
+let paid: MirrorShop['pay'];
+let access: MirrorShop['access'];
+let followTime: MirrorShop['followTime'];
 
 beforeAll(async () => {
-  sandbox = await startSandbox({ seed: 7 });
-  mirror = await startMirror(sandbox.url);
-  stripe = mirror.deps.connections.get('default').client;
-  project = await mirror.addProject('a');
-  const metadata = { tollgate_installation: INSTALLATION, tollgate_project: project };
-  const product = await stripe.products.create({ name: 'Pro', metadata });
-  const recurring = { interval: 'month' as const };
-  monthly = (await stripe.prices.create({ product: product.id, currency: 'eur', unit_amount: 900, recurring })).id;
-  lifetime = (await stripe.prices.create({ product: product.id, currency: 'eur', unit_amount: 5000 })).id;
-  expect(await mirror.sync('price', monthly)).toMatchObject({ status: 'applied', projectId: project });
-  expect(await mirror.sync('price', lifetime)).toMatchObject({ status: 'applied', projectId: project });
-  const mapping = { project_id: project, owner_type: 'product', owner_id: product.id, code: 'pro' } as const;
-  await mirror.database.db
-    .insertInto('tollgate.mappings')
-    .values({ ...mapping, value: null, access_days: null })
-    .execute();
+  shop = await startMirrorShop();
+  ({ mirror, sandbox, stripe, monthly, lifetime, open, pay: paid, access, followTime } = shop);
 });
-afterAll(async () => {
-  await mirror.close();
-  await sandbox.close();
-});
-
-/** A checkout session of a new customer, as Tollgate makes them. */
-async function open(
-  mode: 'payment' | 'subscription',
-  prices: string[],
-  extra: Stripe.Checkout.SessionCreateParams = {},
-) {
-  const externalId = `user_${++count}`;
-  const customerId = await mirror.addCustomer(project, externalId);
-  const metadata = {
-    tollgate_installation: INSTALLATION,
-    tollgate_project: project,
-    tollgate_customer: customerId,
-  };
-  const customer = await stripe.customers.create({ metadata });
-  const session = await stripe.checkout.sessions.create({
-    mode,
-    customer: customer.id,
-    line_items: prices.map((price) => ({ price, quantity: 1 })),
-    success_url: 'https://app.example/done',
-    metadata,
-    ...(mode === 'payment' ? { payment_intent_data: { metadata } } : { subscription_data: { metadata } }),
-    ...extra,
-  });
-  return { id: session.id, externalId, customerId, stripeCustomerId: customer.id };
-}
-
-async function paid(id: string) {
-  sandbox.control.payCheckout(id);
-  const session = await stripe.checkout.sessions.retrieve(id);
-  return { subscription: session.subscription as string, intent: session.payment_intent as string };
-}
-
-/** The mirror's clock follows the sandbox's. */
-function followTime(): void {
-  mirror.setNow(sandbox.control.state().now * 1000);
-}
-
-const access = (externalId: string) => {
-  followTime();
-  return mirror.access(project, externalId);
-};
+afterAll(async () => shop.close());
 
 describe('with a Stripe that lives', () => {
   it('a subscription bought at checkout grants, renews, falls behind and ends', async () => {

@@ -35,6 +35,7 @@ describe('creating a project', () => {
         past_due_grace_days: 7,
         renewal_slack_hours: 72,
         pause_collection: 'grant',
+        trial: 'grant',
         dispute: 'suspend',
         partial_refund: 'keep',
         subscription_refund: 'ignore',
@@ -129,6 +130,30 @@ describe('updating a project', () => {
     ]);
   });
 
+  test.each([
+    ['past_due_grace_days', 7, 3],
+    ['renewal_slack_hours', 72, 0],
+    ['pause_collection', 'grant', 'deny'],
+    ['trial', 'grant', 'deny'],
+    ['dispute', 'suspend', 'keep'],
+    ['partial_refund', 'keep', 'revoke'],
+    ['subscription_refund', 'ignore', 'revoke_period'],
+  ])(
+    '%s is changed alone, on record with before and after, and recomputes whom it touches',
+    async (setting, was, is) => {
+      const { id } = await createProject(`policy-${setting.replaceAll('_', '-')}`);
+      const answer = await service.admin.patch(`/admin/projects/${id}`, { access_policy: { [setting]: is } });
+      expect(answer.status).toBe(200);
+      expect(answer.body.access_policy[setting]).toBe(is);
+      const [entry] = (await service.admin.get(`/admin/audit?project_id=${id}`)).body.data;
+      expect(entry).toMatchObject({ action: 'project.updated' });
+      expect(entry.detail.changes).toEqual({ [setting]: { before: was, after: is } });
+      expect(service.recomputations.filter((request) => request.projectId === id)).toEqual([
+        { projectId: id, cause: { type: 'policy', id: entry.id } },
+      ]);
+    },
+  );
+
   test('a new name or new redirect origins change nobody’s access', async () => {
     const { id } = await createProject('unaffected');
     await service.admin.patch(`/admin/projects/${id}`, { name: 'Other' });
@@ -149,8 +174,8 @@ describe('updating a project', () => {
     [{ past_due_grace_days: '7' }, 'access_policy.past_due_grace_days'],
     [{ renewal_slack_hours: 0.5 }, 'access_policy.renewal_slack_hours'],
     [{ dispute: 'ignore' }, 'access_policy.dispute'],
-    // Nothing would follow from it yet: better refused than believed.
-    [{ subscription_refund: 'revoke_period' }, 'access_policy.subscription_refund'],
+    [{ trial: 'maybe' }, 'access_policy.trial'],
+    [{ subscription_refund: 'revoke' }, 'access_policy.subscription_refund'],
     [{ pastDueGraceDays: 3 }, 'access_policy.pastDueGraceDays'],
     [{ redirect_origins: ['http://app.example.com'] }, 'access_policy.redirect_origins.0'],
     [{ redirect_origins: ['https://ok.example', 'https://app.example.com/path'] }, 'access_policy.redirect_origins.1'],

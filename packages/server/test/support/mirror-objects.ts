@@ -144,8 +144,11 @@ export function invoice(id: string, subscriptionId: string | null, fields: Json 
   return {
     id,
     object: 'invoice',
+    amount_paid: 5000,
     created: START,
+    currency: 'eur',
     due_date: null,
+    lines: { object: 'list', data: [], has_more: false, total_count: 0, url: `/v1/invoices/${id}/lines` },
     livemode: false,
     metadata: {},
     parent:
@@ -164,10 +167,15 @@ export function invoicePayment(id: string, invoiceId: string, paymentIntent: str
   return {
     id,
     object: 'invoice_payment',
+    amount_paid: 5000,
+    amount_requested: 5000,
     created: START,
+    currency: 'eur',
     invoice: invoiceId,
+    is_default: true,
     payment: { payment_intent: paymentIntent, type: 'payment_intent' },
     status: 'paid',
+    status_transitions: { canceled_at: null, paid_at: START + 60 },
   };
 }
 

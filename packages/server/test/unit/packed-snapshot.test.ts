@@ -9,7 +9,16 @@ import {
 } from '../../src/entitlements/packed-snapshot.ts';
 
 const instant = fc.integer({ min: 0, max: 4_102_444_800_000 });
-const source: fc.Arbitrary<SourceTrace> = fc.record({
+const barred = fc.array(
+  fc.record({
+    from: instant,
+    to: fc.option(instant),
+    reason: fc.constantFrom('refunded', 'disputed'),
+    paymentId: fc.string(),
+  }),
+  { minLength: 1, maxLength: 2 },
+);
+const whole: fc.Arbitrary<SourceTrace> = fc.record({
   type: fc.constantFrom('subscription', 'purchase', 'grant'),
   id: fc.string(),
   via: fc.option(fc.string()),
@@ -25,6 +34,11 @@ const source: fc.Arbitrary<SourceTrace> = fc.record({
   periodEnd: fc.option(instant),
   willRenew: fc.boolean(),
 });
+/** Most have nothing barred, and say nothing of it. */
+const source: fc.Arbitrary<SourceTrace> = fc.oneof(
+  whole,
+  fc.tuple(whole, barred).map(([rest, spans]) => ({ ...rest, barred: spans })),
+);
 const trace: fc.Arbitrary<FeatureTrace> = fc.record({
   feature: fc.stringMatching(/^[a-z][a-z0-9_]{0,20}$/),
   type: fc.constantFrom('boolean', 'limit', 'metered'),

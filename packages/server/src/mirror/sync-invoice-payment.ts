@@ -1,0 +1,101 @@
+import { lockCustomer } from '../customers/lock.ts';
+import type { Tx } from '../platform/database.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import { currentFact } from './current-fact.ts';
+import type { FetchedInvoicePayment } from './fetch-invoice-payment.ts';
+import { hasMoneyBack, invoicePaymentFact } from './invoice-payment-fact.ts';
+import { mergeResults } from './merge-results.ts';
+import { recordInvoicePayments } from './record-invoice-payments.ts';
+import { recordMoneyBack } from './record-money-back.ts';
+import { saveOwned } from './save-owned.ts';
+import { applyInOrder, type Fetch } from './sequence.ts';
+import { syncSessionPurchase } from './sync-session-purchase.ts';
+import { syncSubscription } from './sync-subscription.ts';
+import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
+
+/**
+ * The payment of a subscription's invoice: its subscription first, since that says whose it is; then what was refunded or
+ * disputed of it; then what was bought beside the subscription and paid with the same invoice.
+ */
+export async function syncInvoicePayment(
+  deps: MirrorDeps,
+  connection: StripeConnection,
+  request: SyncRequest,
+  { paid, sequence }: { paid: FetchedInvoicePayment; sequence: number },
+): Promise<SyncResult> {
+  const partOf = request.ref;
+  const subscriptions = [...new Set(paid.paid.map(({ subscriptionId }) => subscriptionId))].sort();
+  const results: SyncResult[] = [];
+  for (const id of subscriptions) {
+    results.push(await syncSubscription(deps, { ...request, partOf, ref: { type: 'subscription', id } }));
+  }
+  const fetch: Fetch = {
+    connectionId: connection.id,
+    objectId: paid.id,
+    sequence,
+    now: deps.clock.now(),
+    parking: null,
+  };
+  const own = await applyInOrder(deps.db, fetch, (tx) => saveInvoicePayment(tx, subscriptions, paid, fetch, request));
+  // Nobody's payment is whatever its subscriptions are.
+  if (own.status !== 'ignored') results.push(own);
+  for (const session of await sessionsBeside(deps, connection, subscriptions)) {
+    const ref = { type: 'checkout_session' as const, id: session };
+    results.push(await syncSessionPurchase(deps, { ...request, partOf, ref }));
+  }
+  return mergeResults(results) ?? own;
+}
+
+const NOBODYS: SyncResult = {
+  status: 'ignored',
+  reason: 'subscription_not_kept',
+  projectId: null,
+  customerId: null,
+};
+
+async function saveInvoicePayment(
+  tx: Tx,
+  subscriptions: readonly string[],
+  paid: FetchedInvoicePayment,
+  fetch: Fetch,
+  { cause }: SyncRequest,
+): Promise<SyncResult> {
+  const owner = await ownerOf(tx, fetch.connectionId, subscriptions);
+  if (owner === undefined) return NOBODYS;
+  const owned = { projectId: owner.projectId, customerId: owner.customerId };
+  const known = await currentFact(tx, fetch.connectionId, 'invoice_payment', paid.id);
+  // The subscription has gone to another customer since.
+  const displaced = known === undefined || known.customerId === owned.customerId ? [] : [known.customerId];
+  for (const id of [owned.customerId, ...displaced].sort()) await lockCustomer(tx, id);
+  await recordInvoicePayments(tx, fetch.connectionId, owned, paid.paid, paid.charge?.id ?? null);
+  await recordMoneyBack(tx, fetch.connectionId, { ...owned, id: paid.id }, paid);
+  // A payment that simply went through is in the ledger; as a fact it would say nothing.
+  if (known === undefined && !hasMoneyBack(paid)) return { status: 'unchanged', reason: null, ...owned };
+  return await saveOwned(tx, { ...owned, displaced, fact: invoicePaymentFact(paid), fetch, cause });
+}
+
+/** A payment belongs to whoever has the subscription that it paid for. */
+async function ownerOf(tx: Tx, connectionId: string, subscriptions: readonly string[]) {
+  for (const id of subscriptions) {
+    const known = await currentFact(tx, connectionId, 'subscription', id);
+    if (known !== undefined) return known;
+  }
+  return undefined;
+}
+
+/** The sessions in which something was bought beside the subscription: their purchases are kept under their ids. */
+async function sessionsBeside(
+  { db }: MirrorDeps,
+  connection: StripeConnection,
+  subscriptions: readonly string[],
+): Promise<string[]> {
+  const rows = await db
+    .selectFrom('tollgate.payments')
+    .select('checkout_session_id')
+    .where('connection_id', '=', connection.id)
+    .where('subscription_id', 'in', subscriptions)
+    .where('checkout_session_id', 'is not', null)
+    .orderBy('checkout_session_id')
+    .execute();
+  return rows.flatMap(({ checkout_session_id }) => checkout_session_id ?? []);
+}
