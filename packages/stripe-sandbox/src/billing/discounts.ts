@@ -1,5 +1,5 @@
 import { invalidRequest } from '../errors.ts';
-import type { Coupon, Customer, Discount, InvoiceLine, PromotionCode } from '../model.ts';
+import type { Coupon, Customer, Discount, InvoiceLine, PromotionCode, Subscription } from '../model.ts';
 import { group, list, optional, text } from '../params.ts';
 import type { World } from '../world.ts';
 import { addPeriods } from './periods.ts';
@@ -66,17 +66,18 @@ const MONTHS = {
   usage_type: 'licensed',
 } as const;
 
-/** Uses a coupon up for a customer: makes the discount that stands for it. */
-export function redeem(
-  world: World,
-  { coupon, code }: Redemption,
-  owner: { customer: Customer | null; subscription: string | null; checkoutSession?: string | null },
-): Discount {
-  coupon.times_redeemed += 1;
-  coupon.valid = isRedeemable(world, coupon);
-  if (code !== null) code.times_redeemed += 1;
+/** Whom a discount is for. */
+export interface DiscountOwner {
+  customer: Customer | null;
+  subscription: string | null;
+  subscriptionItem?: string | null;
+  checkoutSession?: string | null;
+}
+
+/** The discount that a redemption would be. */
+export function discountFor(world: World, { coupon, code }: Redemption, owner: DiscountOwner): Discount {
   const start = world.clock.now();
-  return world.store.insert('discount', {
+  return {
     id: world.ids.make('di_'),
     object: 'discount',
     checkout_session: owner.checkoutSession ?? null,
@@ -89,8 +90,17 @@ export function redeem(
     source: { coupon: coupon.id, type: 'coupon' },
     start,
     subscription: owner.subscription,
-    subscription_item: null,
-  });
+    subscription_item: owner.subscriptionItem ?? null,
+  };
+}
+
+/** Uses a coupon up for a customer: makes the discount that stands for it. */
+export function redeem(world: World, redemption: Redemption, owner: DiscountOwner): Discount {
+  const { coupon, code } = redemption;
+  coupon.times_redeemed += 1;
+  coupon.valid = isRedeemable(world, coupon);
+  if (code !== null) code.times_redeemed += 1;
+  return world.store.insert('discount', discountFor(world, redemption, owner));
 }
 
 /** What a coupon takes off an amount, never more than there is. */
@@ -132,6 +142,21 @@ export function activeDiscounts(world: World, ids: readonly string[]): Discount[
     if (discount.end !== null && discount.end <= world.clock.now()) return [];
     return [discount];
   });
+}
+
+/** A discount that is good once has been used when an earlier invoice with something to discount carries it. */
+function isUsedUp(world: World, discount: Discount): boolean {
+  if (world.store.get('coupon', discount.source.coupon)?.duration !== 'once') return false;
+  const invoices = world.store.all('invoice', { key: 'subscription', value: discount.subscription ?? '' });
+  return invoices.some(
+    ({ status, total_discount_amounts }) =>
+      status !== 'void' && total_discount_amounts.some((used) => used.discount === discount.id && used.amount > 0),
+  );
+}
+
+/** The discounts of a subscription that its next invoice may have. */
+export function heldDiscounts(world: World, subscription: Pick<Subscription, 'discounts'>): Discount[] {
+  return activeDiscounts(world, subscription.discounts).filter((discount) => !isUsedUp(world, discount));
 }
 
 /** The discount on a customer, which counts for invoices that have none of their own. */

@@ -1,4 +1,4 @@
-import type { InvoiceItem, Subscription, SubscriptionItem } from '../model.ts';
+import type { InvoiceItem, Price, Subscription, SubscriptionItem } from '../model.ts';
 import type { World } from '../world.ts';
 import { amountFor, money } from './amounts.ts';
 import type { LineDraft } from './draft-invoice.ts';
@@ -65,4 +65,22 @@ export function pendingLines(world: World, pending: readonly InvoiceItem[]): Lin
       metadata: { ...item.metadata },
     };
   });
+}
+
+/** Something that is charged once, along with a subscription's invoice. */
+export interface Extra {
+  price: Price;
+  quantity: number;
+}
+
+/** The lines for what is charged once. */
+export function extraLines(extras: readonly Extra[], period: { start: number; end: number }): LineDraft[] {
+  return extras.map(({ price, quantity }) => ({
+    amount: amountFor(price, quantity),
+    description: price.nickname ?? price.id,
+    price,
+    quantity,
+    period,
+    subscriptionItem: null,
+  }));
 }

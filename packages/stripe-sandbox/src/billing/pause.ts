@@ -3,7 +3,7 @@ import { emit } from '../events.ts';
 import type { Subscription } from '../model.ts';
 import type { World } from '../world.ts';
 import { planNext } from './planning.ts';
-import { prorate } from './prorate.ts';
+import { creditRest } from './prorate.ts';
 import { invoicePending } from './update-subscription.ts';
 
 /** How a subscription is paused. */
@@ -28,14 +28,10 @@ export function pauseSubscription(world: World, subscription: Subscription, { cr
     throw invalidRequest('A subscription that a schedule runs cannot be paused. Release it first.');
   }
   if (creditFrom !== 'none' && status === 'active') {
-    for (const item of subscription.items.data) {
-      const period = { start: item.current_period_start, end: item.current_period_end };
-      const before = { price: item.price, quantity: item.quantity ?? 0 };
-      const from = creditFrom === 'now' ? world.clock.now() : period.start;
-      prorate(world, subscription, item, period, { before, after: null }, from);
-    }
+    creditRest(world, subscription, (item) => (creditFrom === 'now' ? world.clock.now() : item.current_period_start));
     if (invoices) invoicePending(world, subscription);
   }
+  if (creditFrom === 'none') subscription.$.pausedUncredited = true;
   subscription.status = 'paused';
   emit(world, 'customer.subscription.updated', subscription, { status });
   emit(world, 'customer.subscription.paused', subscription);

@@ -17,6 +17,8 @@ export function nextMoment(subscription: Subscription): number | null {
   const moments: number[] = [];
   if (subscription.cancel_at !== null) moments.push(subscription.cancel_at);
   if (subscription.pause_collection?.resumes_at) moments.push(subscription.pause_collection.resumes_at);
+  if (subscription.$.resumption !== undefined) moments.push(subscription.$.resumption.expiresAt);
+  if (subscription.pending_update !== null) moments.push(subscription.pending_update.expires_at);
   if (subscription.status === 'incomplete') moments.push(subscription.created + FIRST_PAYMENT_SECONDS);
   if (subscription.status !== 'paused') moments.push(firstPeriodEnd(subscription));
   const { trial_end } = subscription;

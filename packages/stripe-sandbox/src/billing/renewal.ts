@@ -1,13 +1,16 @@
 import { change, emit } from '../events.ts';
 import type { Customer, Invoice, Subscription, SubscriptionItem } from '../model.ts';
 import type { World } from '../world.ts';
+import { cycleAnchor } from './anchor.ts';
 import { cancelSubscription, expireIncomplete, hasEnded } from './cancellation.ts';
-import { activeDiscounts } from './discounts.ts';
+import { heldDiscounts } from './discounts.ts';
 import { draftInvoice } from './draft-invoice.ts';
 import { pendingItems, pendingLines, periodLines } from './invoice-lines.ts';
 import { markUncollectible, voidInvoice } from './invoices.ts';
+import { dropPending } from './pending-update.ts';
 import { boundaryAfter } from './periods.ts';
 import { FIRST_PAYMENT_SECONDS, planNext, TRIAL_NOTICE_SECONDS } from './planning.ts';
+import { dropResumption } from './run-again.ts';
 import { collect, finalize, methodFor } from './settlement.ts';
 
 /** Makes an invoice of what is given and of what was waiting for one. */
@@ -26,22 +29,11 @@ export function invoiceSubscription(
     reason,
     currency: subscription.currency,
     lines: [...pendingLines(world, pending), ...periodLines(world, items)],
-    discounts: activeDiscounts(world, subscription.discounts).filter((discount) => !isUsedUp(world, discount.id)),
+    discounts: heldDiscounts(world, subscription),
     ...options,
   });
   for (const item of pending) item.invoice = invoice.id;
   return invoice;
-}
-
-/** A discount that is good once has been used when an earlier invoice with something to discount carries it. */
-function isUsedUp(world: World, discountId: string): boolean {
-  const discount = world.store.get('discount', discountId);
-  const coupon = discount && world.store.get('coupon', discount.source.coupon);
-  if (discount === undefined || coupon?.duration !== 'once') return false;
-  const invoices = world.store.all('invoice', { key: 'subscription', value: discount.subscription ?? '' });
-  return invoices.some(({ total_discount_amounts }) =>
-    total_discount_amounts.some(({ discount: id, amount }) => id === discountId && amount > 0),
-  );
 }
 
 /** What becomes of a renewal's invoice while collection is paused. */
@@ -69,7 +61,7 @@ function renew(world: World, subscription: Subscription): void {
     for (const item of due) {
       item.current_period_start = item.current_period_end;
       if (item.price.recurring === null) continue;
-      item.current_period_end = boundaryAfter(subscription.billing_cycle_anchor, item.price.recurring, now);
+      item.current_period_end = boundaryAfter(cycleAnchor(subscription), item.price.recurring, now);
     }
     if (subscription.status === 'trialing') subscription.status = 'active';
     invoice = invoiceSubscription(world, subscription, due, 'subscription_cycle', {
@@ -114,6 +106,11 @@ function step(world: World, subscription: Subscription): void {
   if (subscription.status === 'incomplete' && subscription.created + FIRST_PAYMENT_SECONDS <= now) {
     expireIncomplete(world, subscription);
     return;
+  }
+  const { resumption } = subscription.$;
+  if (resumption !== undefined && resumption.expiresAt <= now) dropResumption(world, subscription);
+  if (subscription.pending_update !== null && subscription.pending_update.expires_at <= now) {
+    dropPending(world, subscription, 'expired');
   }
   if (subscription.cancel_at !== null && subscription.cancel_at <= now) {
     cancelSubscription(world, subscription, { reason: 'cancellation_requested' });

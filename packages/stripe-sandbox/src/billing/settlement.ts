@@ -11,7 +11,9 @@ import {
   subscriptionOf,
 } from './invoices.ts';
 import { settleIntent } from './payments.ts';
+import { applyPending } from './pending-update.ts';
 import { planNext } from './planning.ts';
+import { resumeAfter } from './run-again.ts';
 
 /** What an invoice is paid with when nobody says: the subscription's method, or else the customer's. */
 export function methodFor(
@@ -34,7 +36,8 @@ function setDelinquent(world: World, customerId: string, delinquent: boolean): v
 /** What a paid invoice means for its subscription: what was waiting for the money goes on. */
 function onPaid(world: World, invoice: Invoice, subscription: Subscription): void {
   setDelinquent(world, invoice.customer, false);
-  if (hasEnded(subscription)) return;
+  if (hasEnded(subscription) || applyPending(world, subscription, invoice)) return;
+  if (resumeAfter(world, subscription, invoice)) return;
   const waits = ['incomplete', 'past_due', 'unpaid'].includes(subscription.status);
   if (!waits || subscription.latest_invoice !== invoice.id) return;
   change(world, subscription, 'customer.subscription.updated', () => {
@@ -48,6 +51,8 @@ function onPaid(world: World, invoice: Invoice, subscription: Subscription): voi
 function onFailed(world: World, invoice: Invoice, subscription: Subscription): void {
   setDelinquent(world, invoice.customer, true);
   if (hasEnded(subscription) || invoice.billing_reason === 'subscription_create') return;
+  // An update that waits for its payment leaves the subscription as it is.
+  if (subscription.$.pending?.invoice === invoice.id || subscription.status === 'paused') return;
   const last = invoice.next_payment_attempt === null;
   const { afterRetries } = world.account;
   if (subscription.status === 'active' || subscription.status === 'trialing') {

@@ -1,14 +1,22 @@
 import { change, emit } from '../events.ts';
-import type { Customer, Metadata, MissingPaymentMethod, Price, Subscription, SubscriptionItem } from '../model.ts';
+import type {
+  AnchorConfig,
+  Customer,
+  Metadata,
+  MissingPaymentMethod,
+  Price,
+  Subscription,
+  SubscriptionItem,
+} from '../model.ts';
 import type { World } from '../world.ts';
-import { amountFor } from './amounts.ts';
 import { activeDiscounts, type Redemption, redeem } from './discounts.ts';
-import { draftInvoice, type LineDraft } from './draft-invoice.ts';
-import { periodLines } from './invoice-lines.ts';
+import { draftInvoice } from './draft-invoice.ts';
+import { type Extra, extraLines, periodLines } from './invoice-lines.ts';
 import type { CollectionOutcome } from './invoices.ts';
 import { type ItemDraft, lastPeriodEnd, makeItem } from './items.ts';
 import { addPeriods, boundaryAfter } from './periods.ts';
 import { planNext, TRIAL_NOTICE_SECONDS } from './planning.ts';
+import { resolveCancelAt } from './resolve-cancel-at.ts';
 import { collect, finalize, methodFor } from './settlement.ts';
 
 /** What is subscribed to, and how. */
@@ -16,7 +24,7 @@ export interface SubscriptionDraft {
   customer: Customer;
   items: ItemDraft[];
   /** Prices that are charged once, on the first invoice. */
-  extras?: { price: Price; quantity: number }[];
+  extras?: Extra[];
   metadata: Metadata;
   description: string | null;
   /** Unix seconds; null: no trial. */
@@ -24,6 +32,10 @@ export interface SubscriptionDraft {
   missingPaymentMethod: MissingPaymentMethod;
   /** When the billing cycle begins; before that the first period is a short one. Null: now, or at the trial's end. */
   anchor: number | null;
+  /** The day that the anchor was worked out from. */
+  anchorConfig?: AnchorConfig | null;
+  /** Where the billing cycle begins when a trial ends. */
+  trialAnchor?: 'now' | 'unchanged' | null;
   /** Whether a short first period is charged in part. */
   prorate: boolean;
   cancelAt?: number | 'max_period_end' | 'min_period_end' | null;
@@ -75,7 +87,7 @@ function build(world: World, draft: SubscriptionDraft): Subscription {
     application_fee_percent: null,
     automatic_tax: { disabled_reason: null, enabled: false, liability: null },
     billing_cycle_anchor: anchor,
-    billing_cycle_anchor_config: null,
+    billing_cycle_anchor_config: draft.anchorConfig ?? null,
     billing_mode: { type: 'flexible', flexible: { proration_discounts: 'included' }, updated_at: now },
     billing_schedules: [],
     billing_thresholds: null,
@@ -125,29 +137,14 @@ function build(world: World, draft: SubscriptionDraft): Subscription {
     transfer_data: null,
     trial_end: draft.trialEnd,
     trial_settings: {
-      end_behavior: { billing_cycle_anchor: null, missing_payment_method: draft.missingPaymentMethod },
+      end_behavior: {
+        billing_cycle_anchor: draft.trialAnchor ?? null,
+        missing_payment_method: draft.missingPaymentMethod,
+      },
     },
     trial_start: draft.trialEnd === null ? null : now,
     $: { trialNoticeFor: null },
   };
-}
-
-/** Sets when a subscription ends; `min_period_end` and `max_period_end` go by its items. */
-export function resolveCancelAt(subscription: Subscription, at: number | 'max_period_end' | 'min_period_end'): number {
-  if (at === 'max_period_end') return lastPeriodEnd(subscription);
-  if (at === 'min_period_end') return Math.min(...subscription.items.data.map((item) => item.current_period_end));
-  return at;
-}
-
-function extraLines(draft: SubscriptionDraft, period: { start: number; end: number }): LineDraft[] {
-  return (draft.extras ?? []).map(({ price, quantity }) => ({
-    amount: amountFor(price, quantity),
-    description: price.nickname ?? price.id,
-    price,
-    quantity,
-    period,
-    subscriptionItem: null,
-  }));
 }
 
 /**
@@ -188,7 +185,7 @@ export function subscribe(
         trial: draft.trialEnd !== null,
         ...(short ? { share: (item) => (draft.prorate ? shareOf(item) : 0) } : {}),
       }),
-      ...extraLines(draft, period),
+      ...extraLines(draft.extras ?? [], period),
     ],
     discounts: activeDiscounts(world, subscription.discounts),
     period: { start: world.clock.now(), end: world.clock.now() },

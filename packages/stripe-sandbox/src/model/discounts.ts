@@ -56,5 +56,5 @@ export interface Discount {
   source: { coupon: string; type: 'coupon' };
   start: number;
   subscription: string | null;
-  subscription_item: null;
+  subscription_item: string | null;
 }

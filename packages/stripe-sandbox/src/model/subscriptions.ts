@@ -31,6 +31,34 @@ export type SubscriptionStatus =
 
 export type MissingPaymentMethod = 'cancel' | 'create_invoice' | 'pause';
 
+/** The day and time that a billing cycle begins at; what is null is as when the subscription began. */
+export interface AnchorConfig {
+  day_of_month: number;
+  hour: number | null;
+  minute: number | null;
+  month: number | null;
+  second: number | null;
+}
+
+/** What of a subscription an update that waits for its payment changes. */
+export type BillingFields = Pick<
+  Subscription,
+  'billing_cycle_anchor' | 'cancel_at' | 'items' | 'status' | 'trial_end' | 'trial_start'
+>;
+
+/** An update that has yet to be paid for. */
+export interface PendingUpdate {
+  billing_cycle_anchor: number | null;
+  cancel_at_period_end: null;
+  discount: null;
+  discounts: null;
+  expires_at: number;
+  metadata: null;
+  subscription_items: SubscriptionItem[] | null;
+  trial_end: number | null;
+  trial_from_plan: null;
+}
+
 export interface Subscription {
   id: string;
   object: 'subscription';
@@ -38,7 +66,7 @@ export interface Subscription {
   application_fee_percent: null;
   automatic_tax: { disabled_reason: null; enabled: false; liability: null };
   billing_cycle_anchor: number;
-  billing_cycle_anchor_config: null;
+  billing_cycle_anchor_config: AnchorConfig | null;
   billing_mode: { type: 'flexible'; flexible: { proration_discounts: 'included' }; updated_at: number };
   billing_schedules: never[];
   billing_thresholds: null;
@@ -85,7 +113,7 @@ export interface Subscription {
   };
   pending_invoice_item_interval: null;
   pending_setup_intent: null;
-  pending_update: null;
+  pending_update: PendingUpdate | null;
   schedule: string | null;
   start_date: number;
   status: SubscriptionStatus;
@@ -99,5 +127,11 @@ export interface Subscription {
   $: {
     /** The trial's end that `customer.subscription.trial_will_end` has been sent for. */
     trialNoticeFor: number | null;
+    /** An update that counts as soon as an invoice is paid, and what it makes of the subscription. */
+    pending?: { invoice: string; billing: BillingFields };
+    /** The invoice that has to be settled before a paused subscription runs again, and until when. */
+    resumption?: { invoice: string; expiresAt: number };
+    /** It is paused, and nothing was given back for the time that was paid for. */
+    pausedUncredited?: true;
   };
 }

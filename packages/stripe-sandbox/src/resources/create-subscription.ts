@@ -1,13 +1,14 @@
-import { declineWords } from '../billing/cards.ts';
+import { firstAnchor } from '../billing/anchor.ts';
 import { redemptionOf } from '../billing/discounts.ts';
+import type { Extra } from '../billing/invoice-lines.ts';
 import { type ItemDraft, recurringPrice } from '../billing/items.ts';
-import { declineOf, needsAuthentication } from '../billing/payments.ts';
-import { refusal } from '../billing/refusal.ts';
-import { subscribe } from '../billing/subscribe.ts';
-import { cardError, invalidRequest } from '../errors.ts';
-import type { Customer, Subscription } from '../model.ts';
+import { type SubscriptionDraft, subscribe } from '../billing/subscribe.ts';
+import { refuseUnlessPayable } from '../billing/update-subscription.ts';
+import { invalidRequest } from '../errors.ts';
+import type { Subscription } from '../model.ts';
 import { mergeMetadata, type Params } from '../params.ts';
 import type { World } from '../world.ts';
+import { priceOf } from './invoiceitems.ts';
 import { usableMethod } from './payment-methods.ts';
 import { createPrice } from './prices.ts';
 import type { createFields, itemFields } from './subscription-params.ts';
@@ -78,16 +79,42 @@ function trialEndOf(world: World, given: Params<typeof createFields>, items: rea
   return days > 0 ? now + days * 86_400 : null;
 }
 
-/** With `error_if_incomplete` nothing is made unless the payment would go through; so it is asked before. */
-function refuseUnlessPayable(world: World, customer: Customer, defaultMethod: string | undefined): void {
-  const id = defaultMethod ?? customer.invoice_settings.default_payment_method;
-  const method = id === null ? undefined : world.store.get('payment_method', id);
-  if (method === undefined) throw refusal({ status: 'failed', error: null, declineCode: 'missing' });
-  if (needsAuthentication(method)) throw refusal({ status: 'requires_action' });
-  const declineCode = declineOf(world, customer.id, method, false);
-  if (declineCode === null) return;
-  const { code, message } = declineWords(declineCode);
-  throw cardError(message, { code, decline_code: declineCode });
+function anchorOf(
+  world: World,
+  given: Params<typeof createFields>,
+): Pick<SubscriptionDraft, 'anchor' | 'anchorConfig'> {
+  const now = world.clock.now();
+  const { billing_cycle_anchor: anchor, billing_cycle_anchor_config: config } = given;
+  if (config !== undefined) {
+    if (anchor !== undefined) {
+      throw invalidRequest(
+        'You may only specify one of these parameters: billing_cycle_anchor, billing_cycle_anchor_config.',
+      );
+    }
+    const { day_of_month, hour = null, minute = null, month = null, second = null } = config;
+    const anchorConfig = { day_of_month, hour, minute, month, second };
+    return { anchor: firstAnchor(anchorConfig, now), anchorConfig };
+  }
+  if (anchor !== undefined && anchor < now) {
+    throw invalidRequest('`billing_cycle_anchor` must be a timestamp in the future.', {
+      param: 'billing_cycle_anchor',
+    });
+  }
+  return { anchor: anchor ?? null };
+}
+
+/** What is charged once, as parameters give it. */
+export function extrasOf(world: World, given: Params<typeof createFields>['add_invoice_items']): Extra[] {
+  return (given ?? []).map((item, index) => {
+    const { price, price_data, quantity = 1 } = item;
+    if (price === undefined && price_data === undefined) {
+      throw invalidRequest('Missing required param: price.', {
+        code: 'parameter_missing',
+        param: `add_invoice_items[${index}][price]`,
+      });
+    }
+    return { price: priceOf(world, { price, price_data }, price_data?.currency ?? 'usd'), quantity };
+  });
 }
 
 /**
@@ -117,7 +144,8 @@ export function createSubscription(world: World, given: Params<typeof createFiel
       { code: 'resource_missing' },
     );
   }
-  if (behavior === 'error_if_incomplete' && trialEnd === null && costs) refuseUnlessPayable(world, customer, methodId);
+  if (behavior === 'error_if_incomplete' && trialEnd === null && costs)
+    refuseUnlessPayable(world, { customer: customer.id }, methodId ?? null);
   const redemptions = (given.discounts ?? []).map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`));
   const { subscription } = subscribe(world, {
     customer,
@@ -126,7 +154,9 @@ export function createSubscription(world: World, given: Params<typeof createFiel
     description: given.description ?? null,
     trialEnd,
     missingPaymentMethod: given.trial_settings?.end_behavior.missing_payment_method ?? 'create_invoice',
-    anchor: given.billing_cycle_anchor ?? null,
+    trialAnchor: given.trial_settings?.end_behavior.billing_cycle_anchor ?? null,
+    ...anchorOf(world, given),
+    extras: extrasOf(world, given.add_invoice_items),
     prorate: given.proration_behavior !== 'none',
     cancelAt: given.cancel_at ?? null,
     cancelAtPeriodEnd: given.cancel_at_period_end ?? false,

@@ -1,13 +1,16 @@
-import { changeItems, checkItems, type ItemChange } from '../billing/change-items.ts';
-import { activeDiscounts, discountsReader } from '../billing/discounts.ts';
+import { cycleAnchor } from '../billing/anchor.ts';
+import type { ItemChange } from '../billing/change-items.ts';
+import { discountFor, discountsReader, heldDiscounts, redemptionOf } from '../billing/discounts.ts';
 import { buildInvoice, type LineDraft } from '../billing/draft-invoice.ts';
 import { pendingItems, pendingLines, periodLines } from '../billing/invoice-lines.ts';
 import { firstPeriodEnd, makeItem } from '../billing/items.ts';
 import { addPeriods, boundaryAfter } from '../billing/periods.ts';
-import { prorationsOf } from '../billing/prorate.ts';
+import { planUpdate } from '../billing/plan-update.ts';
+import { type Proration, prorationsOf, stateOf } from '../billing/prorate.ts';
+import { checkChange, type SubscriptionChange } from '../billing/subscription-change.ts';
 import { invalidRequest } from '../errors.ts';
 import { bare } from '../expand.ts';
-import type { Customer, Invoice, Subscription, SubscriptionItem } from '../model.ts';
+import type { Customer, Discount, Invoice, Subscription, SubscriptionItem } from '../model.ts';
 import {
   clearable,
   flag,
@@ -41,7 +44,7 @@ const previewFields = {
     group({
       billing_cycle_anchor: optional(timeOr('now', 'unchanged')),
       billing_mode: optional(ignored),
-      cancel_at: optional(clearable(integer)),
+      cancel_at: optional(clearable(timeOr('max_period_end', 'min_period_end'))),
       cancel_at_period_end: optional(flag),
       cancel_now: optional(flag),
       items: optional(
@@ -66,59 +69,103 @@ function itemChanges(world: World, given: Given): ItemChange[] {
   }));
 }
 
-/** What of a subscription the next invoice charges, with the changes that are tried out. The subscription stays as it is. */
-function subscriptionLines(
-  world: World,
-  stored: Subscription,
-  given: Given,
-): { lines: LineDraft[]; period: { start: number; end: number } } {
-  const tried = structuredClone(stored);
+interface Charged {
+  lines: LineDraft[];
+  period: { start: number; end: number };
+}
+
+function prorationLine({ item, part }: { item: SubscriptionItem; part: Proration }): LineDraft {
+  const { amount, description, price, quantity, start, end } = part;
+  const subscriptionItem = item.id;
+  return { amount, description, price, quantity, period: { start, end }, proration: true, subscriptionItem };
+}
+
+/** The invoice that ends a subscription at once: what waits, and what is given back. */
+function lastLines(world: World, stored: Subscription, given: Given): Charged {
   const now = world.clock.now();
-  const details = given.subscription_details;
-  const behavior = details?.proration_behavior ?? 'create_prorations';
-  const changes = itemChanges(world, given);
-  const prorations: LineDraft[] = [];
-  checkItems(stored, changes);
-  const anew = changeItems(world, tried, changes, {
-    prorates: behavior !== 'none',
-    at: details?.proration_date ?? now,
-    charge: (_world, _subscription, item, period, states, at) => {
-      for (const { amount, description, price, quantity, start, end } of prorationsOf(world, period, states, at)) {
-        const line = { amount, description, price, quantity, period: { start, end }, proration: true };
-        prorations.push({ ...line, subscriptionItem: item.id });
-      }
-    },
+  const prorates = given.subscription_details?.proration_behavior !== 'none' && stored.status !== 'trialing';
+  const credits = stored.items.data.flatMap((item) => {
+    const period = { start: item.current_period_start, end: item.current_period_end };
+    const at = given.subscription_details?.proration_date ?? now;
+    const parts = prorationsOf(world, stored, item, period, { before: stateOf(item), after: null }, at);
+    return parts.map((part) => prorationLine({ item, part }));
   });
-  const pending = pendingLines(world, pendingItems(world, stored));
-  if (behavior === 'always_invoice' && !anew) return { lines: prorations, period: { start: now, end: now } };
-  const begins = anew || details?.billing_cycle_anchor === 'now' ? now : firstPeriodEnd(tried);
-  const next = tried.items.data
-    .filter((item) => begins === now || item.current_period_end === begins)
+  const waiting = pendingLines(world, pendingItems(world, stored));
+  return { lines: [...waiting, ...(prorates ? credits : [])], period: { start: now, end: now } };
+}
+
+/** The items in the period that begins at a time, or at the next boundary. */
+function itemsFrom(tried: Subscription, begins: number): SubscriptionItem[] {
+  return tried.items.data
+    .filter((item) => item.current_period_end === begins)
     .flatMap((item): SubscriptionItem[] => {
       const { recurring } = item.price;
       if (recurring === null) return [];
-      const end =
-        begins === now ? addPeriods(now, recurring, 1) : boundaryAfter(tried.billing_cycle_anchor, recurring, begins);
+      const end = boundaryAfter(cycleAnchor(tried), recurring, begins);
       return [{ ...item, current_period_start: begins, current_period_end: end }];
     });
-  const ends = stored.cancel_at !== null && stored.cancel_at <= begins;
-  const lines = [...pending, ...prorations, ...(ends ? [] : periodLines(world, next))];
+}
+
+/** What of a subscription the next invoice charges, with the changes that are tried out. The subscription stays as it is. */
+function subscriptionLines(world: World, stored: Subscription, given: Given): Charged {
+  const now = world.clock.now();
+  const details = given.subscription_details;
+  if (details?.cancel_now === true) return lastLines(world, stored, given);
+  const anchor = details?.billing_cycle_anchor;
+  const wanted: SubscriptionChange = {
+    items: itemChanges(world, given),
+    prorationBehavior: details?.proration_behavior,
+    prorationDate: details?.proration_date,
+    billingCycleAnchor: anchor === 'now' ? 'now' : undefined,
+    cancelAt: details?.cancel_at,
+    cancelAtPeriodEnd: details?.cancel_at_period_end,
+    trialEnd: details?.trial_end,
+  };
+  checkChange(world, stored, wanted);
+  const plan = planUpdate(world, stored, wanted);
+  const { tried } = plan;
+  const prorations = plan.prorations.map(prorationLine);
+  const pending = pendingLines(world, pendingItems(world, stored));
+  const recurring = given.preview_mode === 'recurring';
+  if (plan.invoices && !recurring) {
+    const whole = plan.newPeriod ? periodLines(world, tried.items.data) : [];
+    return { lines: [...pending, ...prorations, ...whole], period: { start: now, end: now } };
+  }
+  const begins = firstPeriodEnd(tried);
+  const ends = tried.cancel_at !== null && tried.cancel_at <= begins;
+  const next = ends ? [] : periodLines(world, itemsFrom(tried, begins));
   return {
-    lines,
+    lines: recurring ? next : [...pending, ...prorations, ...next],
     period: { start: Math.min(...stored.items.data.map((item) => item.current_period_start)), end: begins },
   };
 }
 
 /** What a subscription that is yet to be made would charge at once. */
-function newLines(world: World, given: Given): { lines: LineDraft[]; period: { start: number; end: number } } {
+function newLines(world: World, given: Given): Charged {
   const now = world.clock.now();
   const items = (given.subscription_details?.items ?? []).flatMap((item, index): SubscriptionItem[] => {
     const price = itemPrice(world, item, index);
     if (price === undefined || price.recurring === null) return [];
-    const period = { start: now, end: addPeriods(now, price.recurring, 1) };
+    const trialEnd = given.subscription_details?.trial_end;
+    const end = typeof trialEnd === 'number' ? trialEnd : addPeriods(now, price.recurring, 1);
+    const period = { start: now, end };
     return [makeItem(world, '', { price, quantity: item.quantity ?? 1, metadata: {} }, period)];
   });
-  return { lines: periodLines(world, items), period: { start: now, end: now } };
+  const trial = typeof given.subscription_details?.trial_end === 'number';
+  return { lines: periodLines(world, items, { trial }), period: { start: now, end: now } };
+}
+
+function previewDiscounts(
+  world: World,
+  given: Given,
+  customer: Customer,
+  subscription: Subscription | null,
+): Discount[] {
+  if (given.discounts === undefined) return subscription === null ? [] : heldDiscounts(world, subscription);
+  const owner = { customer, subscription: subscription?.id ?? null };
+  return given.discounts.map((asked, index) =>
+    discountFor(world, redemptionOf(world, asked, `discounts[${index}]`), owner),
+  );
 }
 
 function preview(world: World, given: Given, customer: Customer, subscription: Subscription | null): Invoice {
@@ -136,7 +183,7 @@ function preview(world: World, given: Given, customer: Customer, subscription: S
     reason: 'upcoming',
     currency: subscription?.currency ?? all[0]?.price.currency ?? 'usd',
     lines: all,
-    discounts: subscription === null ? [] : activeDiscounts(world, subscription.discounts),
+    discounts: previewDiscounts(world, given, customer, subscription),
     period,
     fields: { created: period.end, next_payment_attempt: period.end },
   });

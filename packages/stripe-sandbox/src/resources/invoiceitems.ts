@@ -26,7 +26,7 @@ import { route } from '../routes.ts';
 import type { World } from '../world.ts';
 
 const pricing = optional(group({ price: optional(text) }));
-const priceData = optional(
+export const priceData = optional(
   group({
     currency: required(text),
     product: required(text),
@@ -58,8 +58,10 @@ export const itemFields = {
 
 type Given = Params<typeof itemFields>;
 
+type Costs = 'amount' | 'description' | 'price' | 'price_data' | 'pricing' | 'unit_amount' | 'unit_amount_decimal';
+
 /** What an item costs: a one-time price, or an amount that stands for one. */
-function priceOf(world: World, given: Given, currency: string): Price {
+export function priceOf(world: World, given: Partial<Pick<Given, Costs>>, currency: string): Price {
   const id = given.pricing?.price ?? given.price;
   if (id !== undefined) {
     const price = world.need('price', id, given.price === undefined ? 'pricing[price]' : 'price');

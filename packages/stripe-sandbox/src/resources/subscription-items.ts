@@ -28,9 +28,10 @@ export const subscriptionItemRoutes = [
   route('POST', '/subscription_items', { ...changeFields, subscription: required(text) }, (world, params) => {
     const subscription = world.need('subscription', params.subscription, 'subscription');
     return world.inTimeOf(subscription.customer, () => {
-      const { quantity, metadata, proration_behavior, proration_date } = params;
+      const { quantity, metadata, payment_behavior, proration_behavior, proration_date } = params;
       updateSubscription(world, subscription, {
         items: [{ price: itemPrice(world, params, 0), quantity, metadata }],
+        paymentBehavior: payment_behavior,
         prorationBehavior: proration_behavior,
         prorationDate: proration_date,
       });
@@ -43,15 +44,16 @@ export const subscriptionItemRoutes = [
   }),
   route('GET', '/subscription_items/:id', {}, (world, _params, id) => findItem(world, id).item),
   route('POST', '/subscription_items/:id', { ...changeFields, off_session: optional(flag) }, (world, params, id) => {
-    const { item, subscription } = findItem(world, id);
+    const { subscription } = findItem(world, id);
     return world.inTimeOf(subscription.customer, () => {
-      const { quantity, metadata, proration_behavior, proration_date } = params;
+      const { quantity, metadata, payment_behavior, proration_behavior, proration_date } = params;
       updateSubscription(world, subscription, {
         items: [{ id, price: itemPrice(world, params, 0), quantity, metadata }],
+        paymentBehavior: payment_behavior,
         prorationBehavior: proration_behavior,
         prorationDate: proration_date,
       });
-      return item;
+      return findItem(world, id).item;
     });
   }),
   route(

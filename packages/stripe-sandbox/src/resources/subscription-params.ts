@@ -13,6 +13,7 @@ import {
   text,
   timeOr,
 } from '../params.ts';
+import { priceData } from './invoiceitems.ts';
 
 export const prorationBehavior = optional(oneOf('always_invoice', 'create_prorations', 'none'));
 export const paymentBehavior = optional(
@@ -20,8 +21,25 @@ export const paymentBehavior = optional(
 );
 export const trialSettings = optional(
   group({
-    end_behavior: required(group({ missing_payment_method: required(oneOf('cancel', 'create_invoice', 'pause')) })),
+    end_behavior: required(
+      group({
+        billing_cycle_anchor: optional(oneOf('now', 'unchanged')),
+        missing_payment_method: optional(oneOf('cancel', 'create_invoice', 'pause')),
+      }),
+    ),
   }),
+);
+/** Prices that are charged once, along with the next invoice. */
+const addInvoiceItems = optional(
+  list(
+    group({
+      discounts: optional(discountsReader),
+      metadata: optional(metadata),
+      price: optional(text),
+      price_data: priceData,
+      quantity: optional(integer),
+    }),
+  ),
 );
 export const paymentSettings = optional(
   group({
@@ -31,7 +49,23 @@ export const paymentSettings = optional(
   }),
 );
 export const cancellationDetails = optional(
-  group({ comment: optional(clearable(text)), feedback: optional(clearable(text)) }),
+  group({
+    comment: optional(clearable(text)),
+    feedback: optional(
+      clearable(
+        oneOf(
+          'customer_service',
+          'low_quality',
+          'missing_features',
+          'other',
+          'switched_service',
+          'too_complex',
+          'too_expensive',
+          'unused',
+        ),
+      ),
+    ),
+  }),
 );
 
 export const itemFields = {
@@ -54,8 +88,18 @@ export const itemFields = {
 };
 
 export const createFields = {
+  add_invoice_items: addInvoiceItems,
   automatic_tax: optional(ignored),
   billing_cycle_anchor: optional(integer),
+  billing_cycle_anchor_config: optional(
+    group({
+      day_of_month: required(integer),
+      hour: optional(integer),
+      minute: optional(integer),
+      month: optional(integer),
+      second: optional(integer),
+    }),
+  ),
   billing_mode: optional(ignored),
   cancel_at: optional(timeOr('max_period_end', 'min_period_end')),
   cancel_at_period_end: optional(flag),
@@ -79,6 +123,7 @@ export const createFields = {
 };
 
 export const updateFields = {
+  add_invoice_items: addInvoiceItems,
   automatic_tax: optional(ignored),
   billing_cycle_anchor: optional(oneOf('now', 'unchanged')),
   cancel_at: optional(clearable(timeOr('max_period_end', 'min_period_end'))),
@@ -107,6 +152,7 @@ export const updateFields = {
   proration_behavior: prorationBehavior,
   proration_date: optional(integer),
   trial_end: optional(timeOr('now')),
+  trial_from_plan: optional(flag),
   trial_settings: trialSettings,
 };
 

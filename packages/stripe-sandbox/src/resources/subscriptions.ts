@@ -1,25 +1,36 @@
 import { cancelSubscription, hasEnded } from '../billing/cancellation.ts';
 import { redemptionOf } from '../billing/discounts.ts';
 import { pauseSubscription } from '../billing/pause.ts';
-import { prorate } from '../billing/prorate.ts';
-import { refusal } from '../billing/refusal.ts';
-import { invoicePending, resumeSubscription, updateSubscription } from '../billing/update-subscription.ts';
+import { creditRest } from '../billing/prorate.ts';
+import { resumeSubscription } from '../billing/resume.ts';
+import { invoicePending, updateSubscription } from '../billing/update-subscription.ts';
 import { missing } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Subscription } from '../model.ts';
-import { group, ignored, integer, oneOf, optional, type Params, range, required, text } from '../params.ts';
+import {
+  group,
+  ignored,
+  integer,
+  oneOf,
+  optional,
+  type Params,
+  type Reader,
+  range,
+  required,
+  text,
+} from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
-import { createSubscription, itemPrice } from './create-subscription.ts';
+import { createSubscription, extrasOf, itemPrice } from './create-subscription.ts';
 import { usableMethod } from './payment-methods.ts';
-import { cancelFields, createFields, paymentBehavior, prorationBehavior, updateFields } from './subscription-params.ts';
+import { cancelFields, createFields, prorationBehavior, updateFields } from './subscription-params.ts';
 
 function update(world: World, subscription: Subscription, given: Params<typeof updateFields>): Subscription {
   const method = given.default_payment_method;
   if (typeof method === 'string') usableMethod(world, method, subscription.customer, 'default_payment_method');
   const pause = given.pause_collection;
-  const outcome = updateSubscription(world, subscription, {
+  updateSubscription(world, subscription, {
     items: given.items?.map((item, index) => ({
       id: item.id,
       price: itemPrice(world, item, index),
@@ -27,6 +38,8 @@ function update(world: World, subscription: Subscription, given: Params<typeof u
       metadata: item.metadata,
       deleted: item.deleted,
     })),
+    extras: given.add_invoice_items && extrasOf(world, given.add_invoice_items),
+    paymentBehavior: given.payment_behavior,
     prorationBehavior: given.proration_behavior,
     prorationDate: given.proration_date,
     billingCycleAnchor: given.billing_cycle_anchor,
@@ -41,12 +54,18 @@ function update(world: World, subscription: Subscription, given: Params<typeof u
     pauseCollection: pause && { behavior: pause.behavior, resumes_at: pause.resumes_at ?? null },
     redemptions: given.discounts?.map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`)),
     trialEnd: given.trial_end,
+    saveDefaultPaymentMethod: given.payment_settings?.save_default_payment_method,
     missingPaymentMethod: given.trial_settings?.end_behavior.missing_payment_method,
+    trialAnchor: given.trial_settings?.end_behavior.billing_cycle_anchor,
   });
-  const failed = outcome !== null && (outcome.status === 'failed' || outcome.status === 'requires_action');
-  if (failed && given.payment_behavior === 'error_if_incomplete') throw refusal(outcome);
   return subscription;
 }
+
+const anchorType = oneOf('now', 'unchanged');
+const anchorGroup = group({ type: required(anchorType) });
+/** Older versions of the API take the word itself. */
+const resumeAnchor: Reader<'now' | 'unchanged'> = (value, path) =>
+  typeof value === 'string' ? anchorType(value, path) : anchorGroup(value, path).type;
 
 interface Cancellation {
   cancellation_details: { comment?: string | null | undefined; feedback?: string | null | undefined } | undefined;
@@ -57,11 +76,7 @@ interface Cancellation {
 function cancel(world: World, subscription: Subscription, given: Cancellation): Subscription {
   if (hasEnded(subscription)) throw missing('subscription', subscription.id);
   if (given.prorate === true && subscription.status !== 'trialing') {
-    for (const item of subscription.items.data) {
-      const period = { start: item.current_period_start, end: item.current_period_end };
-      const before = { price: item.price, quantity: item.quantity ?? 0 };
-      prorate(world, subscription, item, period, { before, after: null }, world.clock.now());
-    }
+    creditRest(world, subscription, () => world.clock.now());
   }
   if (given.invoice_now === true) invoicePending(world, subscription);
   cancelSubscription(world, subscription, {
@@ -143,14 +158,19 @@ export const subscriptionRoutes = [
     'POST',
     '/subscriptions/:id/resume',
     {
-      billing_cycle_anchor: optional(oneOf('now', 'unchanged')),
-      payment_behavior: paymentBehavior,
+      billing_cycle_anchor: optional(resumeAnchor),
+      payment_behavior: optional(oneOf('resume_on_payment_attempt', 'resume_on_payment_success')),
       proration_behavior: prorationBehavior,
       proration_date: optional(integer),
     },
-    (world, _params, id) =>
+    (world, params, id) =>
       within(world, id, (subscription) => {
-        resumeSubscription(world, subscription);
+        resumeSubscription(world, subscription, {
+          anchor: params.billing_cycle_anchor ?? 'now',
+          paymentBehavior: params.payment_behavior ?? 'resume_on_payment_attempt',
+          prorationBehavior: params.proration_behavior ?? 'create_prorations',
+          prorationDate: params.proration_date,
+        });
         return subscription;
       }),
   ),
