@@ -60,6 +60,12 @@ function indentFor(request: AskedRequest): number | undefined {
   return header(request, 'x-stripe-client-user-agent') === undefined ? 2 : undefined;
 }
 
+/** Whose time a request is carried out in: that of the customer it names, or of what its path names. */
+function customerNamed(world: World, params: Record<string, unknown>, [id]: string[]): string | null {
+  if (typeof params.customer === 'string') return params.customer;
+  return id === undefined ? null : world.customerOf(id);
+}
+
 function carryOut(world: World, request: AskedRequest, requestId: string): Answer {
   authorize(request);
   const [path = '', query = ''] = request.path.split(/\?(.*)/s);
@@ -79,7 +85,9 @@ function carryOut(world: World, request: AskedRequest, requestId: string): Answe
   world.request = { id: requestId, idempotencyKey: key ?? null };
   let answer: Answer;
   try {
-    const result = found.route.run(world, params, found.ids);
+    const result = world.inTimeOf(customerNamed(world, params, found.ids), () =>
+      found.route.run(world, params, found.ids),
+    );
     const body = JSON.stringify(render(result, expandPaths, lookupIn(world)), null, indentFor(request));
     answer = { status: 200, headers: {}, body };
   } catch (error) {

@@ -98,29 +98,29 @@ export class Control {
   /** Gives a charge (`ch_…`) or payment (`pi_…`) back, as one does in the dashboard. */
   refund(paymentId: string, amount?: number): Refund {
     const charge = this.#chargeOf(paymentId);
-    return this.#act(() => refundCharge(this.#world, charge, { amount, reason: null, metadata: {} }));
+    return this.#actFor(charge.id, () => refundCharge(this.#world, charge, { amount, reason: null, metadata: {} }));
   }
 
   /** The bank sends a refund (`re_…`) back: it fails after all. */
   failRefund(id: string): Refund {
-    return this.#act(() => failRefund(this.#world, this.#world.need('refund', id)));
+    return this.#actFor(id, () => failRefund(this.#world, this.#world.need('refund', id)));
   }
 
   /** A pending refund (`re_…`) goes through. */
   succeedRefund(id: string): Refund {
-    return this.#act(() => succeedRefund(this.#world, this.#world.need('refund', id)));
+    return this.#actFor(id, () => succeedRefund(this.#world, this.#world.need('refund', id)));
   }
 
   /** Opens a dispute about a charge (`ch_…`) or a payment (`pi_…`). */
   dispute(paymentId: string, cause: DisputeCause = 'fraudulent'): Dispute {
     const charge = this.#chargeOf(paymentId);
     if (charge.status !== 'succeeded') throw invalidRequest('Only a charge that went through can be disputed.');
-    return this.#act(() => openDispute(this.#world, charge, cause));
+    return this.#actFor(charge.id, () => openDispute(this.#world, charge, cause));
   }
 
   /** Closes a dispute (`dp_…`). */
   closeDispute(id: string, verdict: DisputeVerdict): Dispute {
-    return this.#act(() => closeDispute(this.#world, this.#world.need('dispute', id), verdict));
+    return this.#actFor(id, () => closeDispute(this.#world, this.#world.need('dispute', id), verdict));
   }
 
   /** Sends an event once more, to one endpoint or to all. */
@@ -148,6 +148,11 @@ export class Control {
   #chargeOf(paymentId: string): Charge {
     const intent = this.#world.store.get('payment_intent', paymentId);
     return this.#world.need('charge', intent?.latest_charge ?? paymentId);
+  }
+
+  /** Does something to an object in the time of its customer. */
+  #actFor<T>(id: string, run: () => T): T {
+    return this.#act(() => this.#world.inTimeOf(this.#world.customerOf(id), run));
   }
 
   #act<T>(run: () => T): T {

@@ -140,6 +140,16 @@ export class World {
     return new Promise((resolve) => this.#latency.after(ms, resolve));
   }
 
+  /** The customer that an object belongs to; null when it is nobody's. */
+  customerOf(id: string): string | null {
+    const found = this.find(id) as { customer?: string | null; charge?: string | null } | undefined;
+    if (found === undefined) return null;
+    if (this.store.get('customer', id) !== undefined) return id;
+    if (typeof found.customer === 'string') return found.customer;
+    // Disputes only say which charge they are about.
+    return typeof found.charge === 'string' ? (this.store.get('charge', found.charge)?.customer ?? null) : null;
+  }
+
   /** Reminds of an object at a time, on a test clock or on the sandbox's own time. */
   remind(due: Due, testClock: string | null): void {
     this.scheduleOf(testClock).add(due);

@@ -44,7 +44,7 @@ function addItem(
     parent: {
       subscription_details: {
         subscription: subscription.id,
-        subscription_item: given.item ?? null,
+        ...(given.item === undefined ? {} : { subscription_item: given.item }),
       },
       type: 'subscription_details',
     },

@@ -144,7 +144,7 @@ export interface InvoiceItem {
   metadata: Metadata;
   net_amount: number;
   parent: {
-    subscription_details: { subscription: string; subscription_item: string | null };
+    subscription_details: { subscription: string; subscription_item?: string };
     type: 'subscription_details';
   } | null;
   period: { end: number; start: number };

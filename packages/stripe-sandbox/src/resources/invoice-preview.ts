@@ -21,6 +21,8 @@ import {
   oneOf,
   optional,
   type Params,
+  type Reader,
+  required,
   text,
   timeOr,
 } from '../params.ts';
@@ -29,6 +31,20 @@ import type { World } from '../world.ts';
 import { itemPrice } from './create-subscription.ts';
 import { buildItem, itemFields as extraFields } from './invoiceitems.ts';
 import { itemFields } from './subscription-params.ts';
+
+const anchorTime = timeOr('now', 'unchanged');
+const anchorGroup = group({ timestamp: optional(integer), type: required(oneOf('now', 'timestamp', 'unchanged')) });
+/** Where the billing cycle would begin. Older versions of the API take the word or the time itself. */
+const previewAnchor: Reader<number | 'now' | 'unchanged'> = (value, path) => {
+  if (typeof value === 'string') return anchorTime(value, path);
+  const { timestamp, type } = anchorGroup(value, path);
+  if (type !== 'timestamp') return type;
+  if (timestamp !== undefined) return timestamp;
+  throw invalidRequest(`Missing required param: ${path}[timestamp].`, {
+    code: 'parameter_missing',
+    param: `${path}[timestamp]`,
+  });
+};
 
 const previewFields = {
   automatic_tax: optional(ignored),
@@ -42,7 +58,7 @@ const previewFields = {
   subscription: optional(text),
   subscription_details: optional(
     group({
-      billing_cycle_anchor: optional(timeOr('now', 'unchanged')),
+      billing_cycle_anchor: optional(previewAnchor),
       billing_mode: optional(ignored),
       cancel_at: optional(clearable(timeOr('max_period_end', 'min_period_end'))),
       cancel_at_period_end: optional(flag),

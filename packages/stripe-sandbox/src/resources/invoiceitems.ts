@@ -122,7 +122,7 @@ export function buildItem(
       owner.subscription === null
         ? null
         : {
-            subscription_details: { subscription: owner.subscription, subscription_item: null },
+            subscription_details: { subscription: owner.subscription },
             type: 'subscription_details',
           },
     period: given.period ?? { start: now, end: now },

@@ -9,6 +9,7 @@ import {
   metadata,
   oneOf,
   optional,
+  type Reader,
   required,
   text,
   timeOr,
@@ -29,6 +30,12 @@ export const trialSettings = optional(
     ),
   }),
 );
+const anchorType = oneOf('now', 'unchanged');
+const anchorGroup = group({ type: required(anchorType) });
+/** Whether the billing cycle begins anew. Older versions of the API take the word itself. */
+export const anchorBehavior: Reader<'now' | 'unchanged'> = (value, path) =>
+  typeof value === 'string' ? anchorType(value, path) : anchorGroup(value, path).type;
+
 /** Prices that are charged once, along with the next invoice. */
 const addInvoiceItems = optional(
   list(
@@ -125,7 +132,7 @@ export const createFields = {
 export const updateFields = {
   add_invoice_items: addInvoiceItems,
   automatic_tax: optional(ignored),
-  billing_cycle_anchor: optional(oneOf('now', 'unchanged')),
+  billing_cycle_anchor: optional(anchorBehavior),
   cancel_at: optional(clearable(timeOr('max_period_end', 'min_period_end'))),
   cancel_at_period_end: optional(flag),
   cancellation_details: cancellationDetails,

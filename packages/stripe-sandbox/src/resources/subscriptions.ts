@@ -8,23 +8,12 @@ import { missing } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { Subscription } from '../model.ts';
-import {
-  group,
-  ignored,
-  integer,
-  oneOf,
-  optional,
-  type Params,
-  type Reader,
-  range,
-  required,
-  text,
-} from '../params.ts';
+import { group, ignored, integer, oneOf, optional, type Params, range, required, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
 import { createSubscription, extrasOf, itemPrice } from './create-subscription.ts';
 import { usableMethod } from './payment-methods.ts';
-import { cancelFields, createFields, prorationBehavior, updateFields } from './subscription-params.ts';
+import { anchorBehavior, cancelFields, createFields, prorationBehavior, updateFields } from './subscription-params.ts';
 
 function update(world: World, subscription: Subscription, given: Params<typeof updateFields>): Subscription {
   const method = given.default_payment_method;
@@ -60,12 +49,6 @@ function update(world: World, subscription: Subscription, given: Params<typeof u
   });
   return subscription;
 }
-
-const anchorType = oneOf('now', 'unchanged');
-const anchorGroup = group({ type: required(anchorType) });
-/** Older versions of the API take the word itself. */
-const resumeAnchor: Reader<'now' | 'unchanged'> = (value, path) =>
-  typeof value === 'string' ? anchorType(value, path) : anchorGroup(value, path).type;
 
 interface Cancellation {
   cancellation_details: { comment?: string | null | undefined; feedback?: string | null | undefined } | undefined;
@@ -158,7 +141,7 @@ export const subscriptionRoutes = [
     'POST',
     '/subscriptions/:id/resume',
     {
-      billing_cycle_anchor: optional(resumeAnchor),
+      billing_cycle_anchor: optional(anchorBehavior),
       payment_behavior: optional(oneOf('resume_on_payment_attempt', 'resume_on_payment_success')),
       proration_behavior: prorationBehavior,
       proration_date: optional(integer),
