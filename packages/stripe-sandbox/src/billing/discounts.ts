@@ -1,4 +1,5 @@
 import { invalidRequest } from '../errors.ts';
+import { emit } from '../events.ts';
 import type { Coupon, Customer, Discount, InvoiceLine, PromotionCode, Subscription } from '../model.ts';
 import { group, list, optional, text } from '../params.ts';
 import type { World } from '../world.ts';
@@ -13,11 +14,15 @@ export const discountsReader = list(
 export interface Redemption {
   coupon: Coupon;
   code: PromotionCode | null;
+  /** The discount that stands for it already. */
+  discount?: Discount;
 }
 
 interface Asked {
   coupon?: string | undefined;
   promotion_code?: string | undefined;
+  /** One that is there already, and stays. */
+  discount?: string | undefined;
 }
 
 /** Whether a coupon can be redeemed at the moment. */
@@ -43,6 +48,10 @@ export function redemptionOf(world: World, asked: Asked, param: string): Redempt
       });
     }
     return { coupon, code };
+  }
+  if (asked.discount !== undefined) {
+    const discount = world.need('discount', asked.discount, `${param}[discount]`);
+    return { coupon: world.need('coupon', discount.source.coupon, param), code: null, discount };
   }
   if (asked.coupon === undefined) throw invalidRequest('Give a coupon or a promotion code.', { param });
   const coupon = world.need('coupon', asked.coupon, `${param}[coupon]`);
@@ -162,4 +171,34 @@ export function heldDiscounts(world: World, subscription: Pick<Subscription, 'di
 /** The discount on a customer, which counts for invoices that have none of their own. */
 export function customerDiscounts(world: World, { discount }: Customer): Discount[] {
   return discount === null ? [] : activeDiscounts(world, [discount.id]);
+}
+
+/** Gives a subscription these discounts in place of those that it has. */
+export function setDiscounts(world: World, subscription: Subscription, redemptions: readonly Redemption[]): void {
+  const before = subscription.discounts;
+  const customer = world.store.get('customer', subscription.customer) ?? null;
+  const owner = { customer, subscription: subscription.id };
+  const kept = redemptions.map(({ discount }) => discount?.id);
+  const now = redemptions.map((redemption) => redemption.discount ?? redeem(world, redemption, owner));
+  subscription.discounts = now.map(({ id }) => id);
+  for (const id of before) {
+    const gone = kept.includes(id) ? undefined : world.store.get('discount', id);
+    if (gone !== undefined) emit(world, 'customer.discount.deleted', gone);
+  }
+  for (const discount of now) {
+    if (!kept.includes(discount.id)) emit(world, 'customer.discount.created', discount);
+  }
+}
+
+/** Takes away the discounts of a subscription that are over. */
+export function dropEndedDiscounts(world: World, subscription: Subscription): void {
+  if (subscription.discounts.length === 0) return;
+  const held = new Set(heldDiscounts(world, subscription).map(({ id }) => id));
+  const over = subscription.discounts.filter((id) => !held.has(id));
+  if (over.length === 0) return;
+  subscription.discounts = subscription.discounts.filter((id) => held.has(id));
+  for (const id of over) {
+    const discount = world.store.get('discount', id);
+    if (discount !== undefined) emit(world, 'customer.discount.deleted', discount);
+  }
 }

@@ -1,5 +1,12 @@
 import { change, emit } from '../events.ts';
-import type { Invoice, InvoicePayment, PaymentIntent, PaymentMethod, Subscription } from '../model.ts';
+import type {
+  Invoice,
+  InvoicePayment,
+  PaymentIntent,
+  PaymentMethod,
+  Subscription,
+  UncollectibleReason,
+} from '../model.ts';
 import type { World } from '../world.ts';
 import { noteBalance } from './customer-balance.ts';
 import { remindOf } from './draft-invoice.ts';
@@ -71,6 +78,7 @@ export function finalizeInvoice(world: World, invoice: Invoice, made?: PaymentIn
   if (invoice.collection_method === 'send_invoice') {
     const subscription = subscriptionOf(world, invoice);
     invoice.due_date ??= now + (subscription?.days_until_due ?? 30) * 86_400;
+    if (invoice.due_date > now) remindOf(world, invoice, invoice.due_date);
   }
   if (invoice.amount_due === 0) {
     emit(world, 'invoice.finalized', invoice);
@@ -109,6 +117,7 @@ export function subscriptionOf(world: World, invoice: Invoice): Subscription | u
 }
 
 function markPaid(world: World, invoice: Invoice): void {
+  delete invoice.status_details;
   invoice.status = 'paid';
   invoice.attempted = true;
   invoice.amount_paid = invoice.amount_due;
@@ -205,6 +214,19 @@ function nextAttempt(world: World, invoice: Invoice): number | null {
   return days === undefined ? null : world.clock.now() + days * 86_400;
 }
 
+/** Gives the customer back the credit that went into an invoice which is not to be paid. */
+function returnBalance(world: World, invoice: Invoice): void {
+  const customer = world.store.get('customer', invoice.customer);
+  const used = (invoice.starting_balance ?? 0) - (invoice.ending_balance ?? 0);
+  if (customer === undefined || invoice.ending_balance === null || used === 0) return;
+  const endingBalance = customer.balance + used;
+  const { currency, id } = invoice;
+  noteBalance(world, customer, { amount: used, endingBalance, currency, type: 'unapplied_from_invoice', invoice: id });
+  change(world, customer, 'customer.updated', () => {
+    customer.balance = endingBalance;
+  });
+}
+
 /** Voids an open or uncollectible invoice, and its payment with it. */
 export function voidInvoice(world: World, invoice: Invoice): void {
   const open = defaultPayment(world, invoice);
@@ -218,12 +240,14 @@ export function voidInvoice(world: World, invoice: Invoice): void {
     open.payment.status_transitions.canceled_at = world.clock.now();
     cancelIntent(world, open.intent, 'void_invoice');
   }
+  returnBalance(world, invoice);
   emit(world, 'invoice.voided', invoice);
 }
 
 /** Writes an open invoice off. */
-export function markUncollectible(world: World, invoice: Invoice): void {
+export function markUncollectible(world: World, invoice: Invoice, reason: UncollectibleReason): void {
   invoice.status = 'uncollectible';
+  invoice.status_details = { uncollectible: { reason } };
   invoice.next_payment_attempt = null;
   invoice.status_transitions.marked_uncollectible_at = world.clock.now();
   emit(world, 'invoice.marked_uncollectible', invoice);

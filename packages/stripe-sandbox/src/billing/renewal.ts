@@ -3,15 +3,15 @@ import type { Customer, Invoice, Subscription, SubscriptionItem } from '../model
 import type { World } from '../world.ts';
 import { cycleAnchor } from './anchor.ts';
 import { cancelSubscription, expireIncomplete, hasEnded } from './cancellation.ts';
-import { heldDiscounts } from './discounts.ts';
+import { dropEndedDiscounts, heldDiscounts } from './discounts.ts';
 import { draftInvoice } from './draft-invoice.ts';
 import { pendingItems, pendingLines, periodLines } from './invoice-lines.ts';
 import { markUncollectible, voidInvoice } from './invoices.ts';
 import { dropPending } from './pending-update.ts';
 import { boundaryAfter } from './periods.ts';
 import { FIRST_PAYMENT_SECONDS, planNext, TRIAL_NOTICE_SECONDS } from './planning.ts';
-import { dropResumption } from './run-again.ts';
-import { collect, finalize, methodFor } from './settlement.ts';
+import { dropResumption } from './resumption.ts';
+import { collect, finalize, methodFor, overdue } from './settlement.ts';
 
 /** Makes an invoice of what is given and of what was waiting for one. */
 export function invoiceSubscription(
@@ -44,7 +44,7 @@ function holdBack(world: World, subscription: Subscription, invoice: Invoice): v
     if (invoice.status === 'open') voidInvoice(world, invoice);
   } else if (behavior === 'mark_uncollectible') {
     finalize(world, invoice);
-    if (invoice.status === 'open') markUncollectible(world, invoice);
+    if (invoice.status === 'open') markUncollectible(world, invoice, 'subscription_paused');
   }
 }
 
@@ -64,6 +64,7 @@ function renew(world: World, subscription: Subscription): void {
       item.current_period_end = boundaryAfter(cycleAnchor(subscription), item.price.recurring, now);
     }
     if (subscription.status === 'trialing') subscription.status = 'active';
+    dropEndedDiscounts(world, subscription);
     invoice = invoiceSubscription(world, subscription, due, 'subscription_cycle', {
       period: { start, end: now },
       autoAdvance: !held,
@@ -153,5 +154,6 @@ export function invoiceDue(world: World, id: string): void {
   } else if (invoice.status === 'open') {
     const at = invoice.next_payment_attempt;
     if (at !== null && at <= now) finishInvoice(world, invoice);
+    if (invoice.due_date !== null && invoice.due_date <= now) overdue(world, invoice);
   }
 }

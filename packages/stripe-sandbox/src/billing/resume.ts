@@ -1,5 +1,5 @@
 import { invalidRequest } from '../errors.ts';
-import { emit } from '../events.ts';
+import { change, emit } from '../events.ts';
 import type { Invoice, Subscription } from '../model.ts';
 import type { World } from '../world.ts';
 import { cycleAnchor } from './anchor.ts';
@@ -8,7 +8,6 @@ import { beginCycle } from './plan-update.ts';
 import { FIRST_PAYMENT_SECONDS, planNext } from './planning.ts';
 import { addProration, prorationsOf, stateOf } from './prorate.ts';
 import { invoiceSubscription } from './renewal.ts';
-import { runAgain } from './run-again.ts';
 import type { ProrationBehavior } from './subscription-change.ts';
 import { collectNow } from './update-subscription.ts';
 
@@ -63,15 +62,25 @@ export function resumeSubscription(world: World, subscription: Subscription, how
   if (subscription.status !== 'paused') {
     throw invalidRequest('Only subscriptions that are paused can be resumed.', { code: 'subscription_not_paused' });
   }
-  const invoice = resumptionInvoice(world, subscription, how);
-  delete subscription.$.pausedUncredited;
-  if (invoice === null || how.paymentBehavior === 'resume_on_payment_attempt') {
-    runAgain(world, subscription);
-    if (invoice !== null) collectNow(world, subscription, invoice);
-  } else {
-    subscription.$.resumption = { invoice: invoice.id, expiresAt: world.clock.now() + FIRST_PAYMENT_SECONDS };
-    emit(world, 'customer.subscription.updated', subscription, {});
+  const attempts = how.paymentBehavior === 'resume_on_payment_attempt';
+  const { invoice } = takeUp(world, subscription, how, attempts);
+  if (invoice === null || attempts) emit(world, 'customer.subscription.resumed', subscription);
+  if (invoice !== null) {
+    if (!attempts) {
+      subscription.$.resumption = { invoice: invoice.id, expiresAt: world.clock.now() + FIRST_PAYMENT_SECONDS };
+    }
     collectNow(world, subscription, invoice);
   }
   planNext(world, subscription);
+}
+
+/** Moves the subscription into the period in which it goes on; it runs again at once when trying to pay is enough. */
+function takeUp(world: World, subscription: Subscription, how: Resumption, attempts: boolean) {
+  const taken: { invoice: Invoice | null } = { invoice: null };
+  change(world, subscription, 'customer.subscription.updated', () => {
+    taken.invoice = resumptionInvoice(world, subscription, how);
+    if (taken.invoice === null || attempts) subscription.status = 'active';
+  });
+  delete subscription.$.pausedUncredited;
+  return taken;
 }

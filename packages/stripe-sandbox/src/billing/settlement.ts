@@ -1,7 +1,8 @@
-import { change } from '../events.ts';
+import { change, emit } from '../events.ts';
 import type { Customer, Invoice, PaymentIntent, PaymentMethod, Subscription } from '../model.ts';
 import type { World } from '../world.ts';
-import { cancelSubscription, hasEnded } from './cancellation.ts';
+import { cancelSubscription, expireIncomplete, hasEnded } from './cancellation.ts';
+import { remindOf } from './draft-invoice.ts';
 import {
   type CollectionOutcome,
   collectInvoice,
@@ -11,9 +12,9 @@ import {
   subscriptionOf,
 } from './invoices.ts';
 import { settleIntent } from './payments.ts';
-import { applyPending } from './pending-update.ts';
+import { applyPending, dropPending } from './pending-update.ts';
 import { planNext } from './planning.ts';
-import { resumeAfter } from './run-again.ts';
+import { resumeAfter } from './resumption.ts';
 
 /** What an invoice is paid with when nobody says: the subscription's method, or else the customer's. */
 export function methodFor(
@@ -38,8 +39,12 @@ function onPaid(world: World, invoice: Invoice, subscription: Subscription): voi
   setDelinquent(world, invoice.customer, false);
   if (hasEnded(subscription) || applyPending(world, subscription, invoice)) return;
   if (resumeAfter(world, subscription, invoice)) return;
-  const waits = ['incomplete', 'past_due', 'unpaid'].includes(subscription.status);
-  if (!waits || subscription.latest_invoice !== invoice.id) return;
+  if (subscription.latest_invoice === invoice.id) goesOn(world, subscription);
+}
+
+/** A subscription that waited for money is in good standing again. */
+function goesOn(world: World, subscription: Subscription): void {
+  if (!['incomplete', 'past_due', 'unpaid'].includes(subscription.status)) return;
   change(world, subscription, 'customer.subscription.updated', () => {
     const inTrial = subscription.trial_end !== null && subscription.trial_end > world.clock.now();
     subscription.status = inTrial ? 'trialing' : 'active';
@@ -53,14 +58,18 @@ function onFailed(world: World, invoice: Invoice, subscription: Subscription): v
   if (hasEnded(subscription) || invoice.billing_reason === 'subscription_create') return;
   // An update that waits for its payment leaves the subscription as it is.
   if (subscription.$.pending?.invoice === invoice.id || subscription.status === 'paused') return;
-  const last = invoice.next_payment_attempt === null;
-  const { afterRetries } = world.account;
   if (subscription.status === 'active' || subscription.status === 'trialing') {
     change(world, subscription, 'customer.subscription.updated', () => {
       subscription.status = 'past_due';
     });
   }
-  if (!last || afterRetries === 'past_due') return;
+  if (invoice.auto_advance && invoice.next_payment_attempt === null) afterLastAttempt(world, subscription);
+}
+
+/** Nothing more is done to collect: what becomes of the subscription is the account's choice. */
+function afterLastAttempt(world: World, subscription: Subscription): void {
+  const { afterRetries } = world.account;
+  if (afterRetries === 'past_due') return;
   if (afterRetries === 'canceled') {
     cancelSubscription(world, subscription, { reason: 'payment_failed' });
     return;
@@ -94,6 +103,51 @@ export function collect(
   const outcome = collectInvoice(world, invoice, method, onSession);
   apply(world, invoice, outcome.status);
   return outcome;
+}
+
+/**
+ * An open invoice was written off or voided. Written off counts as paid; voided, the subscription goes by what else it
+ * owes, and one that never began is over.
+ */
+export function afterGivenUp(world: World, invoice: Invoice): void {
+  const subscription = subscriptionOf(world, invoice);
+  if (subscription === undefined || hasEnded(subscription)) return;
+  if (subscription.$.pending?.invoice === invoice.id) {
+    dropPending(world, subscription, 'replaced');
+    return;
+  }
+  if (invoice.status === 'uncollectible') {
+    if (!resumeAfter(world, subscription, invoice) && subscription.latest_invoice === invoice.id) {
+      goesOn(world, subscription);
+    }
+    return;
+  }
+  if (subscription.status === 'incomplete') {
+    expireIncomplete(world, subscription);
+    return;
+  }
+  const invoices = world.store.all('invoice', { key: 'subscription', value: subscription.id });
+  if (!invoices.some(({ status }) => status === 'open')) goesOn(world, subscription);
+}
+
+/** How long after its due date an invoice that was sent may stay unpaid, in seconds. */
+const OVERDUE_SECONDS = 30 * 86_400;
+
+/** An invoice that was sent to the customer is past its due date: it is owed, and some time later given up. */
+export function overdue(world: World, invoice: Invoice): void {
+  const { due_date: due } = invoice;
+  const subscription = subscriptionOf(world, invoice);
+  if (due === null) return;
+  if (world.clock.now() < due + OVERDUE_SECONDS) {
+    emit(world, 'invoice.overdue', invoice);
+    remindOf(world, invoice, due + OVERDUE_SECONDS);
+    if (subscription?.status !== 'active') return;
+    change(world, subscription, 'customer.subscription.updated', () => {
+      subscription.status = 'past_due';
+    });
+  } else if (subscription?.status === 'past_due') {
+    afterLastAttempt(world, subscription);
+  }
 }
 
 /** An invoice was settled elsewhere, or otherwise became paid: its subscription goes on. */

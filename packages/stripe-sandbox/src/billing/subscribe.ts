@@ -171,6 +171,7 @@ export function subscribe(
     subscription.$.trialNoticeFor = draft.trialEnd;
   }
   emit(world, 'customer.subscription.created', subscription);
+  for (const id of subscription.discounts) emit(world, 'customer.discount.created', world.need('discount', id));
   // A trial shorter than the notice is announced at once.
   if (subscription.$.trialNoticeFor !== null) emit(world, 'customer.subscription.trial_will_end', subscription);
   const short = draft.anchor !== null && draft.trialEnd === null;

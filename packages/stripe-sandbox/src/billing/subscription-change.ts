@@ -4,7 +4,7 @@ import { type MetadataChange, mergeMetadata } from '../params.ts';
 import type { World } from '../world.ts';
 import { hasEnded } from './cancellation.ts';
 import { checkItems, type ItemChange } from './change-items.ts';
-import { type Redemption, redeem } from './discounts.ts';
+import { type Redemption, setDiscounts } from './discounts.ts';
 import type { Extra } from './invoice-lines.ts';
 
 export type ProrationBehavior = 'always_invoice' | 'create_prorations' | 'none';
@@ -132,9 +132,6 @@ export function applyFields(world: World, subscription: Subscription, wanted: Su
   if (wanted.missingPaymentMethod !== undefined) trialEnd.missing_payment_method = wanted.missingPaymentMethod;
   if (wanted.trialAnchor !== undefined) trialEnd.billing_cycle_anchor = wanted.trialAnchor;
   if (wanted.redemptions !== undefined) {
-    const customer = world.store.get('customer', subscription.customer) ?? null;
-    subscription.discounts = wanted.redemptions.map(
-      (redemption) => redeem(world, redemption, { customer, subscription: subscription.id }).id,
-    );
+    setDiscounts(world, subscription, wanted.redemptions);
   }
 }

@@ -49,5 +49,5 @@ export interface CustomerBalanceTransaction {
   invoice: string | null;
   livemode: false;
   metadata: Metadata;
-  type: 'adjustment' | 'applied_to_invoice' | 'initial';
+  type: 'adjustment' | 'applied_to_invoice' | 'initial' | 'unapplied_from_invoice';
 }

@@ -42,6 +42,8 @@ export interface InvoiceLine {
   taxes: never[];
 }
 
+export type UncollectibleReason = 'subscription_paused' | 'user_forgiven';
+
 export interface Invoice {
   id: string;
   object: 'invoice';
@@ -111,6 +113,8 @@ export interface Invoice {
   starting_balance: number;
   statement_descriptor: null;
   status: 'draft' | 'open' | 'paid' | 'uncollectible' | 'void';
+  /** Absent on invoices that nobody gave up. */
+  status_details?: { uncollectible: { reason: UncollectibleReason } };
   status_transitions: {
     finalized_at: number | null;
     marked_uncollectible_at: number | null;

@@ -1,6 +1,6 @@
 import { markUncollectible, settleOutside, voidInvoice } from '../billing/invoices.ts';
 import { refusal } from '../billing/refusal.ts';
-import { afterPaid, collect, finalize, methodFor } from '../billing/settlement.ts';
+import { afterGivenUp, afterPaid, collect, finalize, methodFor } from '../billing/settlement.ts';
 import { invalidRequest } from '../errors.ts';
 import { change } from '../events.ts';
 import { firstBy, listShape, pageOf, pageOfNested } from '../lists.ts';
@@ -125,12 +125,14 @@ export const invoiceRoutes = [
     within(world, id, (invoice) => {
       needStatus(invoice, 'open', 'uncollectible');
       voidInvoice(world, invoice);
+      afterGivenUp(world, invoice);
     }),
   ),
   route('POST', '/invoices/:id/mark_uncollectible', {}, (world, _params, id) =>
     within(world, id, (invoice) => {
       needStatus(invoice, 'open');
-      markUncollectible(world, invoice);
+      markUncollectible(world, invoice, 'user_forgiven');
+      afterGivenUp(world, invoice);
     }),
   ),
   route(

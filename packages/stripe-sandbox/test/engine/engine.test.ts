@@ -1,7 +1,16 @@
 import { describe, test } from 'vitest';
 import { play } from './story.ts';
 import { CHANGES } from './tables/changes.ts';
+import { BEGINNINGS, DUNNING, ENDS, RENEWALS } from './tables/lives.ts';
 
-describe.each([['changes of plan and quantity', CHANGES]])('%s', (_name, stories) => {
+describe.each(
+  Object.entries({
+    'changes of plan and quantity': CHANGES,
+    renewals: RENEWALS,
+    beginnings: BEGINNINGS,
+    dunning: DUNNING,
+    'ends and pauses': ENDS,
+  }),
+)('%s', (_name, stories) => {
   test.each(stories.map((story) => ({ ...story })))('$title', (story) => play(story));
 });

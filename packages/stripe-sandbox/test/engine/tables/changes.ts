@@ -1,28 +1,7 @@
-import type Stripe from 'stripe';
 import { expect } from 'vitest';
 import type { Scene } from '../scene.ts';
 import type { Story } from '../story.ts';
-
-/** Switches the first item to another price or quantity. */
-function change(to: { price?: string; quantity?: number }, how: Stripe.SubscriptionUpdateParams = {}) {
-  return async ({ stripe, subscription, price, item }: Scene) => {
-    const wanted = { id: await item(), ...to, ...(to.price === undefined ? {} : { price: await price(to.price) }) };
-    await stripe.subscriptions.update(subscription, { items: [wanted], ...how });
-  };
-}
-
-/** The customer's default card from now on. */
-function card(token: string) {
-  return async ({ stripe, customer }: Scene) => {
-    const method = await stripe.paymentMethods.attach(token, { customer });
-    await stripe.customers.update(customer, { invoice_settings: { default_payment_method: method.id } });
-  };
-}
-
-async function payLatest({ stripe, subscription }: Scene): Promise<void> {
-  const { latest_invoice } = await stripe.subscriptions.retrieve(subscription);
-  await stripe.invoices.pay(String(latest_invoice));
-}
+import { card, change, declineNext, payLatest } from './acts.ts';
 
 async function balanceIs({ stripe, customer }: Scene, balance: number): Promise<void> {
   const found = await stripe.customers.retrieve(customer);
@@ -184,7 +163,7 @@ export const CHANGES: Story[] = [
       {
         at: '2026-06-16',
         does: async (scene) => {
-          scene.world.plannedFailures.push({ customer: scene.customer, declineCode: 'generic_decline' });
+          declineNext(scene);
           await change({ price: '60/month' }, { proration_behavior: 'always_invoice' })(scene);
         },
         bills: ['update: -15 +30 = 15 open'],
@@ -242,7 +221,7 @@ export const CHANGES: Story[] = [
       {
         at: '2026-06-16',
         does: async (scene) => {
-          scene.world.plannedFailures.push({ customer: scene.customer, declineCode: 'generic_decline' });
+          declineNext(scene);
           await change(
             { price: '60/month' },
             { proration_behavior: 'always_invoice', payment_behavior: 'pending_if_incomplete' },
@@ -278,7 +257,7 @@ export const CHANGES: Story[] = [
       {
         at: '2026-06-16',
         does: async (scene) => {
-          scene.world.plannedFailures.push({ customer: scene.customer, declineCode: 'generic_decline' });
+          declineNext(scene);
           await change(
             { price: '60/month' },
             { proration_behavior: 'always_invoice', payment_behavior: 'pending_if_incomplete' },

@@ -1,22 +1,17 @@
-import { emit } from '../events.ts';
+import { change, emit } from '../events.ts';
 import type { Invoice, Subscription } from '../model.ts';
 import type { World } from '../world.ts';
 import { voidInvoice } from './invoices.ts';
 import { planNext } from './planning.ts';
 
-/** Ends a subscription's pause. */
-export function runAgain(world: World, subscription: Subscription): void {
-  const { status } = subscription;
-  subscription.status = 'active';
-  emit(world, 'customer.subscription.updated', subscription, { status });
-  emit(world, 'customer.subscription.resumed', subscription);
-}
-
 /** The invoice that a pause hung on is settled: the subscription runs again. @returns whether it hung on this one */
 export function resumeAfter(world: World, subscription: Subscription, invoice: Invoice): boolean {
   if (subscription.$.resumption?.invoice !== invoice.id) return false;
   delete subscription.$.resumption;
-  runAgain(world, subscription);
+  change(world, subscription, 'customer.subscription.updated', () => {
+    subscription.status = 'active';
+  });
+  emit(world, 'customer.subscription.resumed', subscription);
   planNext(world, subscription);
   return true;
 }
