@@ -1,13 +1,12 @@
 import Stripe from 'stripe';
-import { answerApi } from '../../src/api.ts';
-import { watchSubscriptions } from '../../src/billing/entitle.ts';
-import { type AccountSettings, World } from '../../src/world.ts';
+import { onTestFinished } from 'vitest';
+import { type AccountSettings, type OpenSandbox, openSandbox } from '../../src/index.ts';
 import { shapeProblems } from '../support/shape-check.ts';
 
-/** A world, a test clock and a customer on it, without a server: the official client's requests are answered in-process. */
+/** A sandbox without a socket, a test clock and a customer on it. */
 export interface Scene {
   stripe: Stripe;
-  world: World;
+  control: OpenSandbox['control'];
   clock: string;
   customer: string;
   /** The subscription that the story is about. */
@@ -25,24 +24,15 @@ export function at(date: string): number {
   return Date.parse(date.includes('T') ? `${date}Z` : `${date}T10:00Z`) / 1000;
 }
 
-function inProcess(world: World, problems: Set<string>): typeof fetch {
-  return (async (input: string | URL, init?: RequestInit) => {
-    const url = new URL(String(input));
-    const headers = Object.fromEntries(
-      [...new Headers(init?.headers)].map(([name, value]): [string, string] => [name.toLowerCase(), value]),
-    );
-    const method = init?.method ?? 'GET';
-    const answer = answerApi(world, {
-      method,
-      path: url.pathname + url.search,
-      headers,
-      body: String(init?.body ?? ''),
-    });
-    if (answer.status === 200) {
-      for (const problem of shapeProblems(JSON.parse(answer.body))) problems.add(problem);
-    }
-    return new Response(answer.body, { status: answer.status, headers: answer.headers });
-  }) as typeof fetch;
+/** Looks at every answer that is not an error. */
+function looking(fetched: typeof fetch, problems: Set<string>): typeof fetch {
+  return async (input, init) => {
+    const response = await fetched(input, init);
+    if (!response.ok) return response;
+    const body = await response.text();
+    for (const problem of shapeProblems(JSON.parse(body))) problems.add(problem);
+    return new Response(body, response);
+  };
 }
 
 function recurringOf(words: string): Stripe.PriceCreateParams.Recurring | undefined {
@@ -59,11 +49,15 @@ export async function setScene(
   from: string,
   options: { card?: string | null; account?: Partial<AccountSettings> } = {},
 ): Promise<Scene> {
-  const world = new World({ seed: 1, account: options.account });
-  watchSubscriptions(world);
+  const sandbox = await openSandbox({
+    seed: 1,
+    clock: { at: at(from), frozen: true },
+    ...(options.account === undefined ? {} : { account: options.account }),
+  });
+  onTestFinished(() => sandbox.close());
   const problems = new Set<string>();
   const stripe = new Stripe('sk_test_engine', {
-    httpClient: Stripe.createFetchHttpClient(inProcess(world, problems)),
+    httpClient: Stripe.createFetchHttpClient(looking(sandbox.fetch, problems)),
     maxNetworkRetries: 0,
     telemetry: false,
   });
@@ -89,7 +83,7 @@ export async function setScene(
   };
   const scene: Scene = {
     stripe,
-    world,
+    control: sandbox.control,
     clock: clock.id,
     customer: customer.id,
     subscription: '',
@@ -133,11 +127,8 @@ export async function eventsSince(scene: Scene, last: string | undefined): Promi
   const events: Stripe.Event[] = [];
   const list = scene.stripe.events.list({ limit: 100, ...(last === undefined ? {} : { ending_before: last }) });
   for await (const event of list) events.push(event);
-  return last === undefined ? events.reverse() : events.sort((a, b) => order(scene, a) - order(scene, b));
-}
-
-function order({ world }: Scene, { id }: Stripe.Event): number {
-  return world.store.position('event', id) ?? 0;
+  // Towards newer ones the client goes through them in the order of time.
+  return last === undefined ? events.reverse() : events;
 }
 
 /** An event in words: `customer.subscription.updated (items, latest_invoice)`. */

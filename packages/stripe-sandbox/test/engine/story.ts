@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { expect } from 'vitest';
-import type { AccountSettings } from '../../src/world.ts';
+import type { AccountSettings } from '../../src/index.ts';
 import { at, eventLine, eventsSince, invoiceLine, type Scene, setScene, stateOf } from './scene.ts';
 
 /** One row of a story: the clock moves, somebody does something, and this is what came of it. */

@@ -25,8 +25,8 @@ export function card(token: string) {
 }
 
 /** The customer's next payment is declined. */
-export function declineNext({ world, customer }: Scene): void {
-  world.plannedFailures.push({ customer, declineCode: 'generic_decline' });
+export function declineNext({ control, customer }: Scene): void {
+  control.failNextPayment({ customer });
 }
 
 export async function latestInvoice({ stripe, subscription }: Scene): Promise<string> {
