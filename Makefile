@@ -9,7 +9,7 @@ TSC := node_modules/typescript/bin/tsc
 # What was compiled once is kept, and garbage is collected in small steps: a faster start, and 90 MB less.
 NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4
 
-.PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox
+.PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile
 
 install: $(INSTALLED)
 
@@ -48,7 +48,7 @@ build: install
 openapi: install
 	vitest run --project server packages/server/test/integration/openapi.test.ts --update
 
-bench: bench-check bench-webhook bench-start bench-sandbox
+bench: bench-check bench-webhook bench-start bench-sandbox bench-reconcile
 
-bench-check bench-webhook bench-start bench-sandbox: bench-%: install
+bench-check bench-webhook bench-start bench-sandbox bench-reconcile: bench-%: install
 	node benchmarks/$*.ts

@@ -2,8 +2,6 @@
  * Fills a project with customers of three features each. The first customer's facts and snapshot come about as any
  * customer's do (two grants through the API); the others are copies of its rows, so that 100,000 take seconds.
  */
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import pg from 'pg';
 import { ADMIN_KEY, call, type RunningService } from './service.ts';
 
@@ -24,7 +22,7 @@ export async function loadCustomers(service: RunningService, projectId: string, 
       ...grant,
     });
   }
-  const client = new pg.Client(await embeddedConnection(service.dataDir));
+  const client = new pg.Client(await service.database());
   await client.connect();
   try {
     await client.query(
@@ -43,12 +41,4 @@ export async function loadCustomers(service: RunningService, projectId: string, 
   } finally {
     await client.end();
   }
-}
-
-/** The embedded server's socket, as its own pid file names it. */
-async function embeddedConnection(dataDir: string): Promise<pg.ClientConfig> {
-  const lines = (await readFile(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n');
-  const [port, socketDir] = [lines[3], lines[4]];
-  if (port === undefined || socketDir === undefined) throw new Error(`No server runs in ${dataDir}.`);
-  return { host: socketDir, port: Number(port), user: 'tollgate', database: 'tollgate' };
 }

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 
 const MAIN = path.resolve(import.meta.dirname, '../packages/server/src/main.ts');
 const SANDBOX = path.resolve(import.meta.dirname, '../packages/stripe-sandbox/src/main.ts');
@@ -19,6 +20,10 @@ export interface RunningService {
   startMs: number;
   /** Resident memory of the service's process, in MB. */
   residentMb(): Promise<number>;
+  /** Where the embedded database is reached. */
+  database(): Promise<pg.ClientConfig>;
+  /** Ends the sandbox that stands apart, lets something happen (to its file, say), and starts it again. */
+  restartSandbox(between: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -37,15 +42,22 @@ export interface ServiceOptions {
   keepData?: boolean;
   /** The sandbox as a process of its own, as Stripe is, so that its work is not counted as the service's. */
   sandboxApart?: boolean;
+  /** Where the sandbox that stands apart keeps its state. */
+  sandboxFile?: string;
+  /** More settings of the service. */
+  settings?: Readonly<Record<string, string>>;
 }
 
 /** Starts the whole service on the embedded database and a sandbox, and waits until it is ready. */
 export async function startService(options: ServiceOptions = {}): Promise<RunningService> {
   const dataDir = options.dataDir ?? (await mkdtemp(path.join(tmpdir(), 'tollgate-bench-')));
   const [port, sandboxPort] = [await freePort(), await freePort()];
-  const sandbox = options.sandboxApart === true ? await startSandbox(sandboxPort, port) : null;
+  const apart = () => startSandbox(sandboxPort, port, options.sandboxFile);
+  let sandbox = options.sandboxApart === true ? await apart() : null;
   const started = performance.now();
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', MAIN], {
+  // PROFILE=<directory>: where the service spends its time, for Chrome's developer tools.
+  const profile = process.env.PROFILE === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${process.env.PROFILE}`];
+  const child = spawn(process.execPath, [...profile, '--max-semi-space-size=4', MAIN], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
@@ -62,6 +74,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
             STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
             STRIPE_API_BASE: `http://127.0.0.1:${sandboxPort}`,
           }),
+      ...options.settings,
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -79,6 +92,12 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
       const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
       return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
     },
+    database: () => embeddedConnection(dataDir),
+    restartSandbox: async (between) => {
+      if (sandbox !== null) await end(sandbox);
+      await between();
+      sandbox = await apart();
+    },
     stop: async () => {
       await end(child);
       if (sandbox !== null) await end(sandbox);
@@ -87,9 +106,18 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
   };
 }
 
-async function startSandbox(port: number, servicePort: number): Promise<ChildProcess> {
+/** The embedded server's socket, as its own pid file names it. */
+async function embeddedConnection(dataDir: string): Promise<pg.ClientConfig> {
+  const lines = (await readFile(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n');
+  const [port, socketDir] = [lines[3], lines[4]];
+  if (port === undefined || socketDir === undefined) throw new Error(`No server runs in ${dataDir}.`);
+  return { host: socketDir, port: Number(port), user: 'tollgate', database: 'tollgate' };
+}
+
+async function startSandbox(port: number, servicePort: number, file?: string): Promise<ChildProcess> {
   const webhook = `http://127.0.0.1:${servicePort}/api/v1/webhooks/stripe`;
   const options = ['--port', String(port), '--webhook', webhook, '--webhook-secret', WEBHOOK_SECRET];
+  if (file !== undefined) options.push('--file', file);
   const child = spawn(process.execPath, [SANDBOX, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
   process.once('exit', () => child.kill('SIGTERM'));
   await new Promise((resolve) => child.stdout.once('data', resolve));

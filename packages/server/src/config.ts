@@ -36,6 +36,8 @@ export interface Config {
   publicUrl: string | null;
   /** Five fields, UTC. */
   reconcileCron: string;
+  /** Calls that reconciliation makes in a second to each of Stripe's endpoints; null: no limit. */
+  reconcileCallsPerSecond: number | null;
   logLevel: LogLevel;
   /** What is allowed and still worth a line in the log. */
   warnings: readonly string[];
@@ -104,6 +106,7 @@ export function parseConfig(env: Environment): Config {
     port,
     publicUrl: parsePublicUrl(read, problems),
     reconcileCron: parseCron(read, problems),
+    reconcileCallsPerSecond: parseCallsPerSecond(read, problems),
     logLevel: parseLogLevel(read, problems),
     warnings,
   };
@@ -251,6 +254,15 @@ function parsePublicUrl(read: Reader, problems: string[]): string | null {
     problems.push('PUBLIC_URL must not have a query or a fragment.');
   }
   return url;
+}
+
+/** Stripe takes 25 a second to an endpoint, and more from large accounts in live mode. */
+function parseCallsPerSecond(read: Reader, problems: string[]): number | null {
+  const text = read.text('RECONCILE_CALLS_PER_SECOND') ?? '20';
+  if (!/^\d{1,4}$/.test(text)) {
+    problems.push('RECONCILE_CALLS_PER_SECOND has to be a whole number from 0 (no limit) to 9999.');
+  }
+  return Number(text) || null;
 }
 
 function parseCron(read: Reader, problems: string[]): string {

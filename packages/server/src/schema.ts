@@ -266,6 +266,7 @@ export interface Schema {
     processed_at: Timestamp | null;
     last_attempt_at: Timestamp | null;
     next_attempt_at: Timestamp | null;
+    source: Defaulted<'webhook' | 'listed'>;
   };
   'tollgate.checkout_sessions': {
     id: string;
@@ -308,7 +309,7 @@ export interface Schema {
     customer_id: string | null;
     dry_run: Defaulted<boolean>;
     status: 'queued' | 'running' | 'completed' | 'failed';
-    trigger: 'manual' | 'schedule';
+    trigger: 'manual' | 'schedule' | 'continuous';
     cursor: Json<Record<string, unknown> | null> | null;
     counts: Json<Record<string, number>>;
     error: string | null;
@@ -316,6 +317,9 @@ export interface Schema {
     started_at: Timestamp | null;
     heartbeat_at: Timestamp | null;
     finished_at: Timestamp | null;
+    seen_since: Timestamp | null;
+    expected: number | null;
+    alert: Defaulted<boolean>;
   };
   'tollgate.drifts': {
     id: string;
@@ -331,13 +335,15 @@ export interface Schema {
     detail: string | null;
     fields: Json<unknown[]>;
     detected_at: Timestamp;
+    arose_at: Timestamp | null;
   };
   'tollgate.reconciliation_seen': {
-    run_id: string;
-    connection_id: Defaulted<string>;
+    connection_id: string;
     object_type: string;
     object_id: string;
+    seen_at: Defaulted<Timestamp>;
   };
+  'tollgate.events_listed': { connection_id: string; until: Timestamp };
   'tollgate.parked_objects': {
     id: string;
     connection_id: string;

@@ -54,6 +54,7 @@ export async function start(config: Config, { log }: { log: Log }): Promise<Star
       adminKey,
       sealer: await sealerOf(config),
       reconcileCron: config.reconcileCron,
+      reconcile: { callsPerSecond: sandbox === null ? config.reconcileCallsPerSecond : null },
     });
     stack.defer(() => service.close());
     // Keys are shown on the demo's page, so that it is for who tries Tollgate out on this machine and nobody else.

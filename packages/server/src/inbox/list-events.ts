@@ -29,6 +29,7 @@ const COLUMNS = [
   'processed_at',
   'last_attempt_at',
   'next_attempt_at',
+  'source',
 ] as const;
 
 /** The inbox, last received first. */

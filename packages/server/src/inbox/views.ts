@@ -24,6 +24,9 @@ const eventFields = {
   processed_at: Nullable(Timestamp),
   last_attempt_at: Nullable(Timestamp),
   next_attempt_at: Nullable(Timestamp),
+  source: OneOf(['webhook', 'listed'], {
+    description: "`listed`: it never came as a webhook, and was found in Stripe's own list of events.",
+  }),
 };
 
 export const EventView = named('Event', Closed(eventFields));
@@ -56,5 +59,6 @@ export function eventView(row: Omit<EventRow, 'payload' | 'related_ids'>) {
     processed_at: row.processed_at?.toISOString() ?? null,
     last_attempt_at: row.last_attempt_at?.toISOString() ?? null,
     next_attempt_at: row.next_attempt_at?.toISOString() ?? null,
+    source: row.source,
   };
 }

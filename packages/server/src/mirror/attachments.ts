@@ -10,10 +10,20 @@ export interface Attachment {
 /** @param ids - the object's own id first, then those of what it came out of: the first that was attached decides */
 export async function attachmentOf(
   db: Queryable,
-  connection: StripeConnection,
+  connection: Pick<StripeConnection, 'id'>,
   ids: readonly string[],
 ): Promise<Attachment | undefined> {
-  if (ids.length === 0) return undefined;
+  const attached = await attachmentsOf(db, connection, ids);
+  return ids.map((id) => attached.get(id)).find((attachment) => attachment !== undefined);
+}
+
+/** Those of several objects, by their ids. */
+export async function attachmentsOf(
+  db: Queryable,
+  connection: Pick<StripeConnection, 'id'>,
+  ids: readonly string[],
+): Promise<Map<string, Attachment>> {
+  if (ids.length === 0) return new Map();
   const rows = await db
     .selectFrom('tollgate.attachments as attachment')
     .innerJoin('tollgate.projects as project', 'project.id', 'attachment.project_id')
@@ -22,7 +32,5 @@ export async function attachmentOf(
     .where('attachment.object_id', 'in', ids)
     .select(['attachment.object_id', 'attachment.project_id', 'attachment.customer_id'])
     .execute();
-  const byId = new Map(rows.map((row) => [row.object_id, row]));
-  const found = ids.map((id) => byId.get(id)).find((row) => row !== undefined);
-  return found === undefined ? undefined : { projectId: found.project_id, customerId: found.customer_id };
+  return new Map(rows.map((row) => [row.object_id, { projectId: row.project_id, customerId: row.customer_id }]));
 }

@@ -1,17 +1,9 @@
 import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { readStamps, type Stamp } from '../stripe/stamps.ts';
-import { type Attachment, attachmentOf } from './attachments.ts';
-import {
-  type Claim,
-  catalogProjects,
-  claimOf,
-  customersByExternalId,
-  isExternalId,
-  isOwnId,
-  knownClaims,
-  linkedCustomers,
-} from './claims.ts';
+import type { Attachment } from './attachments.ts';
+import { type ClaimSource, claimsIn, type KnownObject } from './claim-source.ts';
+import { type Claim, claimOf, isExternalId, isOwnId, knownClaims } from './claims.ts';
 import type { Candidate } from './parked-object.ts';
 
 type Metadata = Readonly<Record<string, string>>;
@@ -19,7 +11,7 @@ type Metadata = Readonly<Record<string, string>>;
 /** What an object of Stripe's says about whose it is. */
 export interface AttributionHints {
   /** The object itself: a fact (`subscription`, `purchase`) or checkout session that is known settles the question. */
-  known: readonly { kind: 'subscription' | 'purchase' | 'checkout_session'; id: string }[];
+  known: readonly KnownObject[];
   /** The metadata of the object, and of those that were made together with it. */
   metadata: readonly (Metadata | null | undefined)[];
   /** `metadata` is null when the customer was not read. */
@@ -74,13 +66,22 @@ export async function attribute(
   connection: StripeConnection,
   hints: AttributionHints,
 ): Promise<Attribution> {
-  const stamps = stampsOf(hints, connection.installation);
-  const known = await knownClaims(db, connection, hints.known);
+  return await attributeBy(claimsIn(db, connection), connection.installation, hints);
+}
+
+/** The same, by what has been looked up (`load-claims.ts`) or is looked up on the way. */
+export async function attributeBy(
+  source: ClaimSource,
+  installation: string,
+  hints: AttributionHints,
+): Promise<Attribution> {
+  const stamps = stampsOf(hints, installation);
+  const known = await knownClaims(source, hints.known);
   const objectIds = hints.known.map(({ id }) => id);
-  const attached = await attachmentOf(db, connection, objectIds);
+  const attached = await source.attachment(objectIds);
   if (attached !== undefined) return { status: 'ours', ...attached, proven: false, displaced: others(known, attached) };
-  const catalog = await catalogProjects(db, connection, hints);
-  const links = await linkedCustomers(db, connection, hints.stripeCustomer?.id);
+  const catalog = await source.sellersOf(hints);
+  const links = hints.stripeCustomer === null ? [] : await source.linkedTo(hints.stripeCustomer.id);
   const evidence: Candidate[] = [
     ...known.map((claim) => candidate('known', claim)),
     ...stamps.own.map(stamped),
@@ -96,7 +97,7 @@ export async function attribute(
 
   const claims = [...known];
   for (const stamp of stamps.own) {
-    const claim = await claimOf(db, connection, stamp);
+    const claim = await claimOf(source, stamp);
     if (typeof claim === 'string') return parked(claim);
     claims.push(claim);
   }
@@ -114,7 +115,7 @@ export async function attribute(
   const link = links.find((candidate) => candidate.project_id === projectId);
   if (link === undefined && links.length > 0 && certain.length === 0) return parked('project_conflict');
   if (link !== undefined) claims.push({ proof: false, projectId, customerId: link.id, externalId: null });
-  const found = await customerOf(db, projectId, claims, hints.clientReferenceId ?? null);
+  const found = await customerOf(source, projectId, claims, hints.clientReferenceId ?? null);
   return typeof found === 'string' ? parked(found) : found;
 }
 
@@ -153,13 +154,13 @@ function onlyProject(links: readonly { project_id: string }[]): string | undefin
 
 /** The customer that the claims agree on. */
 async function customerOf(
-  db: Queryable,
+  source: ClaimSource,
   projectId: string,
   claims: readonly Claim[],
   clientReferenceId: string | null,
 ): Promise<Attribution | ParkedReason> {
   const externalIds = distinct(claims.map((claim) => claim.externalId));
-  const named = await customersByExternalId(db, projectId, externalIds);
+  const named = await source.named(projectId, externalIds);
   const customerIds = distinct([...claims.map((claim) => claim.customerId), ...named.map((row) => row.id)]);
   const fresh = externalIds.filter((externalId) => named.every((row) => row.external_id !== externalId));
   if (customerIds.length + fresh.length > 1) return 'customer_conflict';
@@ -169,7 +170,7 @@ async function customerOf(
   const [externalId] = fresh;
   if (externalId !== undefined) return { status: 'new_customer', projectId, externalId, proven };
   if (clientReferenceId === null || !isExternalId(clientReferenceId)) return 'customer_unknown';
-  const [referred] = await customersByExternalId(db, projectId, [clientReferenceId]);
+  const [referred] = await source.named(projectId, [clientReferenceId]);
   return referred === undefined
     ? { status: 'new_customer', projectId, externalId: clientReferenceId, proven: false }
     : { status: 'ours', projectId, customerId: referred.id, proven: false, displaced: [] };

@@ -1,8 +1,7 @@
-/** What is stored here that says whose an object of Stripe's is. */
-import type { Queryable } from '../platform/database.ts';
-import type { StripeConnection } from '../stripe/connections.ts';
+/** What each source says about whose an object of Stripe's is. */
 import type { Stamp } from '../stripe/stamps.ts';
-import type { AttributionHints, ParkedReason } from './attribute.ts';
+import type { ParkedReason } from './attribute.ts';
+import type { ClaimSource, KnownObject } from './claim-source.ts';
 
 /** Whom one source names; null where it does not say. */
 export interface Claim {
@@ -14,96 +13,24 @@ export interface Claim {
   externalId: string | null;
 }
 
-/** Who has the objects that are known already; a project of another connection has none of them. */
-export async function knownClaims(
-  db: Queryable,
-  connection: StripeConnection,
-  known: AttributionHints['known'],
-): Promise<Claim[]> {
+/** Who has the objects that are known already. */
+export async function knownClaims(source: ClaimSource, known: readonly KnownObject[]): Promise<Claim[]> {
   const claims: Claim[] = [];
-  for (const { kind, id } of known) {
-    const owners =
-      kind === 'checkout_session'
-        ? db.selectFrom('tollgate.checkout_sessions as object').where('object.id', '=', id)
-        : db.selectFrom('tollgate.facts as object').where('object.kind', '=', kind).where('object.object_id', '=', id);
-    const rows = await owners
-      .innerJoin('tollgate.projects as project', 'project.id', 'object.project_id')
-      .where('project.connection_id', '=', connection.id)
-      .select(['object.project_id', 'object.customer_id'])
-      .execute();
-    const proof = kind === 'checkout_session';
-    const claim = (row: (typeof rows)[number]): Claim => ({
-      proof,
-      projectId: row.project_id,
-      customerId: row.customer_id,
-      externalId: null,
-    });
-    for (const row of rows) claims.push(claim(row));
+  for (const object of known) {
+    const proof = object.kind === 'checkout_session';
+    for (const { project_id, customer_id } of await source.ownersOf(object)) {
+      claims.push({ proof, projectId: project_id, customerId: customer_id, externalId: null });
+    }
   }
   return claims;
 }
 
-/** The projects that sell any of the prices or products. */
-export async function catalogProjects(
-  db: Queryable,
-  connection: StripeConnection,
-  { priceIds, productIds }: AttributionHints,
-): Promise<string[]> {
-  const prices = db
-    .selectFrom('tollgate.prices as sold')
-    .select('sold.project_id')
-    .where('sold.id', 'in', [...priceIds, '']);
-  const products = db
-    .selectFrom('tollgate.products as sold')
-    .select('sold.project_id')
-    .where('sold.id', 'in', [...productIds, '']);
-  const rows = await db
-    .selectFrom(prices.union(products).as('sold'))
-    .innerJoin('tollgate.projects as project', 'project.id', 'sold.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .select('project.id')
-    .execute();
-  return rows.map((row) => row.id);
-}
-
-/** The customers, one a project, that are linked to the Stripe customer. */
-export async function linkedCustomers(
-  db: Queryable,
-  connection: StripeConnection,
-  stripeCustomerId: string | undefined,
-) {
-  if (stripeCustomerId === undefined) return [];
-  return await db
-    .selectFrom('tollgate.customers')
-    .select(['id', 'project_id'])
-    .where('connection_id', '=', connection.id)
-    .where('stripe_customer_id', '=', stripeCustomerId)
-    .execute();
-}
-
 /** What a stamp says, as far as it names something that there is. */
-export async function claimOf(
-  db: Queryable,
-  connection: StripeConnection,
-  stamp: Stamp,
-): Promise<Claim | ParkedReason> {
+export async function claimOf(source: ClaimSource, stamp: Stamp): Promise<Claim | ParkedReason> {
   const { customerId } = stamp;
-  if (stamp.projectId !== null) {
-    const project = await db
-      .selectFrom('tollgate.projects')
-      .select('id')
-      .where('id', '=', stamp.projectId)
-      .where('connection_id', '=', connection.id)
-      .executeTakeFirst();
-    if (project === undefined) return 'stamped_project_unknown';
-  }
+  if (stamp.projectId !== null && !(await source.hasProject(stamp.projectId))) return 'stamped_project_unknown';
   if (customerId === null) return { proof: false, projectId: stamp.projectId, customerId: null, externalId: null };
-  const own = await db
-    .selectFrom('tollgate.customers')
-    .select(['id', 'project_id'])
-    .where('id', '=', customerId)
-    .where('connection_id', '=', connection.id)
-    .executeTakeFirst();
+  const own = await source.customer(customerId);
   if (own !== undefined) {
     const elsewhere = stamp.projectId !== null && stamp.projectId !== own.project_id;
     return elsewhere
@@ -126,15 +53,4 @@ export function isOwnId(text: string): boolean {
 /** What the API takes for an app's customer id. */
 export function isExternalId(text: string): boolean {
   return text.length >= 1 && text.length <= 200 && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text);
-}
-
-/** Those of the project's customers that have one of the app's own ids. */
-export async function customersByExternalId(db: Queryable, projectId: string, externalIds: readonly string[]) {
-  if (externalIds.length === 0) return [];
-  return await db
-    .selectFrom('tollgate.customers')
-    .select(['id', 'external_id'])
-    .where('project_id', '=', projectId)
-    .where('external_id', 'in', externalIds)
-    .execute();
 }

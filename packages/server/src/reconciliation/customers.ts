@@ -1,12 +1,14 @@
 import type { CustomerRow } from '../customers/find.ts';
-import { attribute } from '../mirror/attribute.ts';
+import { type AttributionHints, attributeBy } from '../mirror/attribute.ts';
+import { claimsIn } from '../mirror/claim-source.ts';
+import { loadClaims } from '../mirror/load-claims.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { CustomerShape } from '../mirror/shapes.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
-import type { Kind, Look, Verdict } from './kind.ts';
-import { notMet } from './stored-facts.ts';
+import type { Kind, Look, Shelf, Verdict } from './kind.ts';
+import { notSeen } from './stored-facts.ts';
 import { outOfScope, ownerOf } from './verdicts.ts';
 
 /** Stripe customers that are linked, and those that are stamped for a customer and never were. */
@@ -22,23 +24,36 @@ export const customers: Kind<Stripe.Customer> = {
     return await look.connection.client.customers.list({ limit, ...from });
   },
 
+  async shelve(look, listed) {
+    const linked = Map.groupBy(
+      await linkedToAny(
+        look,
+        listed.map(({ id }) => id),
+      ),
+      ({ stripe_customer_id: id }) => id,
+    );
+    const unlinked = listed.filter(({ id }) => !linked.has(id));
+    const claims = await loadClaims(look.db, look.connection, unlinked.map(hintsOf), []);
+    return { customers: new Map(listed.map(({ id }) => [id, linked.get(id) ?? []])), claims } satisfies Shelf;
+  },
+
   compare: async (look, listed) => await compareFetched(look, parseShape(CustomerShape, listed, 'customer')),
 
   async compareOne(look, id) {
     const customer = await look.ask('customer', () => retrieve(look, id));
     if (customer !== null) return await compareFetched(look, customer);
-    const [linked] = await linkedTo(look, id);
+    const [linked] = await linkedToAny(look, [id]);
     if (linked === undefined) return { status: 'in_sync' };
     const fields = [{ field: 'stripe_customer_id', before: id, after: null }];
     return different(linked, 'missing_in_stripe', fields);
   },
 
-  async unmet({ db, connection, scope }, { runId, after, limit }) {
+  async unmet({ db, connection, scope }, { since, after, limit }) {
     let query = db
       .selectFrom('tollgate.customers as customer')
       .where('customer.connection_id', '=', connection.id)
       .where('customer.stripe_customer_id', '>', after)
-      .where(notMet({ runId, connectionId: connection.id, kind: 'customer' }, 'customer.stripe_customer_id'))
+      .where(notSeen(connection.id, 'customer', 'customer.stripe_customer_id', since))
       .select('customer.stripe_customer_id')
       .distinct()
       .orderBy('customer.stripe_customer_id')
@@ -50,7 +65,7 @@ export const customers: Kind<Stripe.Customer> = {
 };
 
 async function compareFetched(look: Look, customer: CustomerShape): Promise<Verdict> {
-  const linked = await linkedTo(look, customer.id);
+  const linked = look.shelf?.customers?.get(customer.id) ?? (await linkedToAny(look, [customer.id]));
   if (linked.length === 0) return await compareUnlinked(look, customer);
   const within = linked.filter((row) => !outOfScope(look.scope, { projectId: row.project_id, customerId: row.id }));
   if (within.length === 0) return { status: 'out_of_scope' };
@@ -65,9 +80,8 @@ async function compareFetched(look: Look, customer: CustomerShape): Promise<Verd
 
 /** One that nobody is linked to: the stamps say whose it is. */
 async function compareUnlinked(look: Look, customer: CustomerShape): Promise<Verdict> {
-  const stripeCustomer = { id: customer.id, metadata: customer.metadata ?? null };
-  const hints = { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [] };
-  const found = await attribute(look.db, look.connection, hints);
+  const claims = look.shelf?.claims ?? claimsIn(look.db, look.connection);
+  const found = await attributeBy(claims, look.connection.installation, hintsOf(customer));
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   const owner = ownerOf(found);
   if (outOfScope(look.scope, owner)) return { status: 'out_of_scope' };
@@ -76,6 +90,11 @@ async function compareUnlinked(look: Look, customer: CustomerShape): Promise<Ver
   if (row !== undefined && row.stripe_customer_id !== null) return { status: 'parked' };
   const fields = [{ field: 'stripe_customer_id', before: null, after: customer.id }];
   return { status: 'drift', drift: { kind: 'missing_locally', ...owner, fields, since: null } };
+}
+
+function hintsOf({ id, metadata }: { id: string; metadata?: CustomerShape['metadata'] }): AttributionHints {
+  const stripeCustomer = { id, metadata: metadata ?? null };
+  return { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [] };
 }
 
 function different(
@@ -87,12 +106,12 @@ function different(
   return { status: 'drift', drift };
 }
 
-async function linkedTo({ db, connection }: Look, stripeCustomerId: string): Promise<CustomerRow[]> {
+async function linkedToAny({ db, connection }: Look, stripeCustomerIds: readonly string[]): Promise<CustomerRow[]> {
   return await db
     .selectFrom('tollgate.customers')
     .selectAll()
     .where('connection_id', '=', connection.id)
-    .where('stripe_customer_id', '=', stripeCustomerId)
+    .where((of) => of('stripe_customer_id', '=', of.fn.any(of.val([...stripeCustomerIds]))))
     .orderBy('id')
     .execute();
 }

@@ -27,7 +27,6 @@ export async function completeRun({ db, clock }: { db: Database; clock: Clock },
       .where('run_id', '=', run.id)
       .where('action', '=', 'repairing')
       .execute();
-    await tx.deleteFrom('tollgate.reconciliation_seen').where('run_id', '=', run.id).execute();
     const drifts = await tx
       .selectFrom('tollgate.drifts')
       .select((of) => ['action', of.fn.countAll<number>().as('count')])
@@ -66,7 +65,6 @@ export async function failRun(
       .returning('id')
       .executeTakeFirst();
     if (ended === undefined) return;
-    await tx.deleteFrom('tollgate.reconciliation_seen').where('run_id', '=', run.id).execute();
     const { project_id: projectId, customer_id: customerId } = run;
     const act = { action: 'reconciliation.failed', projectId, customerId, detail: { run: run.id } };
     await recordAudit(tx, { ...SELF, ...act }, now);

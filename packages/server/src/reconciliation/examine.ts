@@ -1,4 +1,4 @@
-import type { Kind, Look, Verdict } from './kind.ts';
+import type { Kind, Look, Shelf, Verdict } from './kind.ts';
 import type { Counts } from './progress.ts';
 import { type SettleDeps, settleDrift } from './settle-drift.ts';
 import { settleParked } from './settle-parked.ts';
@@ -11,7 +11,7 @@ const SIDE_BY_SIDE = 4;
 /**
  * Compares the objects of one page, and settles what differs.
  * @param items - as Stripe's list shows them, or as the ids of what is stored
- * @returns what was counted
+ * @returns what was counted, and the ids of what is or may be stored here
  */
 export async function examinePage<T extends { id: string }>(
   deps: SettleDeps,
@@ -20,17 +20,26 @@ export async function examinePage<T extends { id: string }>(
   kind: Kind<T>,
   items: readonly (T | string)[],
   signal: AbortSignal,
-): Promise<Partial<Counts>> {
+): Promise<{ counted: Partial<Counts>; met: string[] }> {
+  const listed = items.filter((item) => typeof item !== 'string');
+  const shelf = listed.length === 0 ? undefined : await kind.shelve?.(look, listed);
   const counted = { in_sync: 0, ignored: 0, parked: 0 };
+  const met: string[] = [];
   const waiting = [...items];
   const work = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
       signal.throwIfAborted();
-      const verdict = await examine(deps, look, run, kind, item).catch((error: unknown) => {
+      const id = typeof item === 'string' ? item : kind.storedId(item);
+      if (id === null) {
+        counted.ignored += 1;
+        continue;
+      }
+      const verdict = await examine(deps, look, shelf, run, kind, { id, item }).catch((error: unknown) => {
         // The page will be gone through again: nothing more of it is begun.
         waiting.length = 0;
         throw error;
       });
+      if (verdict !== 'ignored') met.push(id);
       if (verdict === 'in_sync' || verdict === 'ignored' || verdict === 'parked') counted[verdict] += 1;
     }
   };
@@ -38,19 +47,21 @@ export async function examinePage<T extends { id: string }>(
   const ended = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, work));
   const failed = ended.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return counted;
+  return { counted, met };
 }
 
 async function examine<T extends { id: string }>(
   deps: SettleDeps,
   look: Look,
+  shelf: Shelf | undefined,
   run: RunRow,
   kind: Kind<T>,
-  item: T | string,
+  { id, item }: { id: string; item: T | string },
 ): Promise<Verdict['status']> {
-  const id = typeof item === 'string' ? item : kind.storedId(item);
-  if (id === null) return 'ignored';
-  let verdict = await readable(() => (typeof item === 'string' ? kind.compareOne(look, id) : kind.compare(look, item)));
+  const onShelf = shelf === undefined ? look : { ...look, shelf };
+  let verdict = await readable(() =>
+    typeof item === 'string' ? kind.compareOne(look, id) : kind.compare(onShelf, item),
+  );
   if (verdict.status === 'drift' && typeof item !== 'string' && verdict.drift.kind !== 'unreadable') {
     // The list may be older than what a webhook has brought meanwhile: only a fresh look can tell.
     verdict = await readable(() => kind.compareOne(look, id));

@@ -1,8 +1,12 @@
+import type { Fact } from '@tollgate/core';
+import type { CustomerRow } from '../customers/find.ts';
+import type { ClaimSource } from '../mirror/claim-source.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { FieldChange } from './field-changes.ts';
 import type { Scope } from './scope.ts';
+import type { StoredFact } from './stored-facts.ts';
 
 /** The kinds of objects that are compared. */
 export type KindName = 'product' | 'price' | 'customer' | 'subscription' | 'purchase';
@@ -38,13 +42,31 @@ export interface Look {
   db: Queryable;
   connection: StripeConnection;
   scope: Scope;
+  /** What was read together for a page of objects; without it everything is read when it is needed. */
+  shelf?: Shelf;
   /** A call to Stripe, at the pace of that endpoint and again after what passes. */
   ask<T>(endpoint: KindName | 'event' | 'parked', call: () => Promise<T>): Promise<T>;
+}
+
+/** What is stored about a page of listed objects, by their ids; an id that is missing was not asked for. */
+export interface Shelf {
+  facts?: ReadonlyMap<string, readonly StoredFact<Fact>[]>;
+  /** Who is linked to a Stripe customer. */
+  customers?: ReadonlyMap<string, readonly CustomerRow[]>;
+  claims: ClaimSource;
 }
 
 export interface StripePage<T> {
   data: readonly T[];
   has_more: boolean;
+}
+
+export interface Unmet {
+  /** By the database's clock: when the run began to look. */
+  since: Date;
+  /** The last id of the page before; '' for the first. */
+  after: string;
+  limit: number;
 }
 
 /** How objects of one kind are listed, compared and repaired. */
@@ -54,12 +76,14 @@ export interface Kind<T extends { id: string }> {
   list(look: Look, page: { limit: number; startingAfter: string | undefined }): Promise<StripePage<T>>;
   /** Under which id the object is stored; null for what is never stored. */
   storedId(listed: T): string | null;
+  /** Reads what is stored about a page of listed objects, so that comparing them takes no query each. */
+  shelve?(look: Look, listed: readonly T[]): Promise<Shelf>;
   /** Compares what the list shows with what is stored. */
   compare(look: Look, listed: T): Promise<Verdict>;
   /** Fetches the object by its stored id and compares that. */
   compareOne(look: Look, id: string): Promise<Verdict>;
-  /** The ids of what is stored within the connection and scope, in order, after `after`, without what the run has met. */
-  unmet(look: Look, page: { runId: string; after: string; limit: number }): Promise<string[]>;
+  /** The ids of what is stored within the connection and scope and has not been looked at, in order. */
+  unmet(look: Look, page: Unmet): Promise<string[]>;
   /** What the mirror syncs to repair it. */
   refOf(id: string): ObjectRef;
 }

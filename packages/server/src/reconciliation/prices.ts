@@ -6,7 +6,7 @@ import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Verdict } from './kind.ts';
-import { notMet } from './stored-facts.ts';
+import { notSeen } from './stored-facts.ts';
 import { outOfScope } from './verdicts.ts';
 
 /** Prices of the products that are known, whether or not they are offered still. */
@@ -32,14 +32,14 @@ export const prices: Kind<Stripe.Price> = {
     return { status: 'drift', drift: { ...drift, since: stored.updated_at } };
   },
 
-  async unmet({ db, connection, scope }, { runId, after, limit }) {
+  async unmet({ db, connection, scope }, { since, after, limit }) {
     let query = db
       .selectFrom('tollgate.prices as price')
       .innerJoin('tollgate.projects as project', 'project.id', 'price.project_id')
       .where('project.connection_id', '=', connection.id)
       .where('price.deleted', '=', false)
       .where('price.id', '>', after)
-      .where(notMet({ runId, connectionId: connection.id, kind: 'price' }, 'price.id'))
+      .where(notSeen(connection.id, 'price', 'price.id', since))
       .select('price.id')
       .orderBy('price.id')
       .limit(limit);

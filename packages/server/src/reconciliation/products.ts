@@ -6,7 +6,7 @@ import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Verdict } from './kind.ts';
-import { notMet } from './stored-facts.ts';
+import { notSeen } from './stored-facts.ts';
 import { outOfScope } from './verdicts.ts';
 
 /** Products that are known, and those that are stamped for a project and never arrived. */
@@ -32,14 +32,14 @@ export const products: Kind<Stripe.Product> = {
     return { status: 'drift', drift: { ...drift, since: stored.updated_at } };
   },
 
-  async unmet({ db, connection, scope }, { runId, after, limit }) {
+  async unmet({ db, connection, scope }, { since, after, limit }) {
     let query = db
       .selectFrom('tollgate.products as product')
       .innerJoin('tollgate.projects as project', 'project.id', 'product.project_id')
       .where('project.connection_id', '=', connection.id)
       .where('product.deleted', '=', false)
       .where('product.id', '>', after)
-      .where(notMet({ runId, connectionId: connection.id, kind: 'product' }, 'product.id'))
+      .where(notSeen(connection.id, 'product', 'product.id', since))
       .select('product.id')
       .orderBy('product.id')
       .limit(limit);

@@ -32,7 +32,8 @@ export class Overtaken extends Error {
 }
 
 /**
- * Writes down that a page is done with: where the run goes on, what it has counted and what it has met.
+ * Writes down that a page is done with: where the run goes on, what it has counted and what it has seen. One statement,
+ * so that all of it is written or nothing.
  * @returns the run as it is now
  * @throws Overtaken when the run has moved since `run` was read
  */
@@ -42,41 +43,34 @@ export async function saveProgress(
   progress: {
     place: Place;
     counts: Counts;
-    /** Where it was met. */
-    connectionId: string;
-    met: readonly { kind: KindName; id: string }[];
+    seen: { connectionId: string; kind: KindName; ids: readonly string[] };
     now: number;
   },
 ): Promise<RunRow> {
-  const { place, counts, connectionId, met, now } = progress;
-  return await db.transaction().execute(async (tx) => {
-    const saved = await tx
-      .updateTable('tollgate.reconciliation_runs')
-      .set({ cursor: JSON.stringify(place), counts: JSON.stringify(counts), heartbeat_at: new Date(now) })
-      .where('id', '=', run.id)
-      .where('status', '=', 'running')
-      .where(
-        sql<boolean>`cursor is not distinct from ${run.cursor === null ? null : JSON.stringify(run.cursor)}::jsonb`,
-      )
-      .returningAll()
-      .executeTakeFirst();
-    if (saved === undefined) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);
-    if (met.length > 0) {
-      await tx
-        .insertInto('tollgate.reconciliation_seen')
-        .values(
-          met.map(({ kind, id }) => ({
-            run_id: run.id,
-            connection_id: connectionId,
-            object_type: kind,
-            object_id: id,
-          })),
-        )
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-    }
-    return saved;
-  });
+  const { place, counts, seen, now } = progress;
+  const was = run.cursor === null ? null : JSON.stringify(run.cursor);
+  const { rows } = await sql<{ id: string }>`
+    with saved as (
+      update tollgate.reconciliation_runs
+         set cursor = ${JSON.stringify(place)}::jsonb, counts = ${JSON.stringify(counts)}::jsonb, heartbeat_at = ${new Date(now)}
+       where id = ${run.id} and status = 'running' and cursor is not distinct from ${was}::jsonb
+      returning id
+    ), seen as (
+      ${noteSeen(seen, sql`where exists (select from saved)`)}
+    )
+    select id from saved`.execute(db);
+  if (rows.length === 0) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);
+  return { ...run, cursor: { ...place }, counts: { ...counts }, heartbeat_at: new Date(now) };
+}
+
+/** That the objects have just been looked at. In one order, so that two who note the same do not wait in a circle. */
+export function noteSeen(
+  { connectionId, kind, ids }: { connectionId: string; kind: KindName; ids: readonly string[] },
+  condition = sql``,
+) {
+  return sql`insert into tollgate.reconciliation_seen (connection_id, object_type, object_id)
+    select ${connectionId}, ${kind}, id from unnest(${[...new Set(ids)].sort()}::text[]) id ${condition}
+    on conflict (connection_id, object_type, object_id) do update set seen_at = now()`;
 }
 
 export function placeOf(run: RunRow): Place | null {

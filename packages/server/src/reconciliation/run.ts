@@ -4,16 +4,14 @@ import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
 import { getProject } from '../projects/find-project.ts';
 import { completeRun, failRun } from './end-run.ts';
-import { examinePage } from './examine.ts';
-import type { Kind, Look } from './kind.ts';
-import { KINDS } from './kinds.ts';
-import { createPace, type Pace } from './pace.ts';
-import { PATIENCE, type Patience, patiently } from './patiently.ts';
-import { countsOf, Overtaken, placeOf, saveProgress } from './progress.ts';
-import type { SettleDeps } from './settle-drift.ts';
+import { countExpected } from './expected.ts';
+import { createPace } from './pace.ts';
+import { PATIENCE, type Patience } from './patiently.ts';
+import { Overtaken, placeOf } from './progress.ts';
 import { enqueueRun, type RunRow } from './start-run.ts';
-import { type Step, stepName, stepsOf } from './steps.ts';
+import { stepName, stepsOf } from './steps.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
+import { type Working, workStep } from './work-step.ts';
 
 export interface ReconcileOptions {
   /** Calls a second to each of Stripe's endpoints, which takes 25 in test mode; null: no limit. Default 20. */
@@ -21,13 +19,6 @@ export interface ReconcileOptions {
   /** Objects a page, at most 100. Default 100. */
   pageSize?: number;
   patience?: Patience;
-}
-
-interface Working extends SettleDeps {
-  pace: Pace;
-  patience: Patience;
-  pageSize: number;
-  signal: AbortSignal;
 }
 
 const CALLS_PER_SECOND = 20;
@@ -78,6 +69,7 @@ async function begin({ db, clock }: MirrorDeps, runId: string): Promise<RunRow |
       status: 'running',
       started_at: of.fn.coalesce('started_at', sql<Date>`${now}::timestamptz`),
       heartbeat_at: now,
+      seen_since: of.fn.coalesce('seen_since', sql<Date>`now()`),
     }))
     .where('id', '=', runId)
     .where('status', 'in', ['queued', 'running'])
@@ -99,7 +91,8 @@ async function workThrough(deps: Working, begun: RunRow): Promise<void> {
   const connectionIds =
     scope.projectId === null ? deps.connections.ids() : [(await getProject(deps.db, scope.projectId)).connectionId];
   const steps = stepsOf(scope, connectionIds);
-  const place = placeOf(begun);
+  let run = begun.expected === null ? await countExpected(deps.db, begun, connectionIds) : begun;
+  const place = placeOf(run);
   const first =
     place === null
       ? 0
@@ -107,79 +100,9 @@ async function workThrough(deps: Working, begun: RunRow): Promise<void> {
           0,
           steps.findIndex((step) => stepName(step) === place.step),
         );
-  let run = begun;
   for (const step of steps.slice(first)) {
     const after = place !== null && place.step === stepName(step) ? place.after : null;
     run = await workStep(deps, run, step, after);
   }
   await completeRun(deps, run);
-}
-
-/** Goes through one step, page by page. @returns the run as it is afterwards */
-async function workStep(deps: Working, begun: RunRow, step: Step, from: string | null): Promise<RunRow> {
-  const kind: Kind<{ id: string }> = KINDS[step.kind];
-  const connection = deps.connections.get(step.connectionId);
-  const look: Look = {
-    db: deps.db,
-    connection,
-    scope: { projectId: begun.project_id, customerId: begun.customer_id },
-    ask: (endpoint, call) =>
-      patiently(
-        async () => {
-          await deps.pace.turn(`${connection.id}/${endpoint}`, deps.signal);
-          return await call();
-        },
-        deps.signal,
-        deps.patience,
-      ),
-  };
-  let run = begun;
-  let after = from;
-  for (;;) {
-    deps.signal.throwIfAborted();
-    const page = await nextPage(deps, look, run, kind, step, after);
-    const counted = await examinePage(deps, look, run, kind, page.items, deps.signal);
-    const counts = countsOf(run);
-    for (const [name, more] of Object.entries(counted)) counts[name as keyof typeof counts] += more;
-    counts[step.what === 'listed' ? 'listed' : 'asked'] += page.items.length;
-    after = page.last ?? after;
-    const met = page.met.map((id) => ({ kind: kind.name, id }));
-    run = await saveProgress(deps.db, run, {
-      place: { step: stepName(step), after },
-      counts,
-      connectionId: connection.id,
-      met,
-      now: deps.clock.now(),
-    });
-    if (!page.more) return run;
-  }
-}
-
-interface NextPage {
-  items: readonly ({ id: string } | string)[];
-  /** Under which ids what was listed is stored. */
-  met: readonly string[];
-  last: string | null;
-  more: boolean;
-}
-
-async function nextPage(
-  deps: Working,
-  look: Look,
-  run: RunRow,
-  kind: Kind<{ id: string }>,
-  { what }: Step,
-  after: string | null,
-): Promise<NextPage> {
-  const limit = deps.pageSize;
-  if (what === 'unmet') {
-    const ids = await kind.unmet(look, { runId: run.id, after: after ?? '', limit });
-    return { items: ids, met: [], last: ids.at(-1) ?? null, more: ids.length === limit };
-  }
-  const { data, has_more } = await look.ask(kind.name, () =>
-    kind.list(look, { limit, startingAfter: after ?? undefined }),
-  );
-  const last = data.at(-1)?.id ?? null;
-  const met = data.map((listed) => kind.storedId(listed)).filter((id) => id !== null);
-  return { items: data, met, last, more: has_more && last !== null };
 }

@@ -1,6 +1,6 @@
 import type { Fact } from '@tollgate/core';
 import { sql } from 'kysely';
-import type { Look } from './kind.ts';
+import type { KindName, Look, Unmet } from './kind.ts';
 
 export interface StoredFact<F> {
   projectId: string;
@@ -12,32 +12,43 @@ export interface StoredFact<F> {
 
 /** What is stored of a subscription or purchase of the connection. */
 export async function storedFact<K extends 'subscription' | 'purchase'>(
-  { db, connection }: Look,
+  look: Look,
   kind: K,
   id: string,
 ): Promise<StoredFact<Extract<Fact, { kind: K }>> | undefined> {
-  const row = await db
+  const shelved = look.shelf?.facts?.get(id);
+  const [stored] = shelved ?? (await storedFacts(look, kind, [id]));
+  return stored as StoredFact<Extract<Fact, { kind: K }>> | undefined;
+}
+
+/** The same of many, in one query. */
+export async function storedFacts(
+  { db, connection }: Look,
+  kind: 'subscription' | 'purchase',
+  ids: readonly string[],
+): Promise<(StoredFact<Fact> & { id: string })[]> {
+  const rows = await db
     .selectFrom('tollgate.facts as fact')
     .innerJoin('tollgate.projects as project', 'project.id', 'fact.project_id')
     .where('project.connection_id', '=', connection.id)
     .where('fact.kind', '=', kind)
-    .where('fact.object_id', '=', id)
-    .select(['fact.project_id', 'fact.customer_id', 'fact.body', 'fact.recorded_at'])
-    .executeTakeFirst();
-  if (row === undefined) return undefined;
-  return {
+    .where((of) => of('fact.object_id', '=', of.fn.any(of.val([...ids]))))
+    .select(['fact.object_id', 'fact.project_id', 'fact.customer_id', 'fact.body', 'fact.recorded_at'])
+    .execute();
+  return rows.map((row) => ({
+    id: row.object_id,
     projectId: row.project_id,
     customerId: row.customer_id,
-    fact: row.body as Extract<Fact, { kind: K }>,
+    fact: row.body,
     recordedAt: row.recorded_at,
-  };
+  }));
 }
 
 /** The ids of stored facts that the run has not met in Stripe's lists, in order. */
 export async function unmetFacts(
   { db, connection, scope }: Look,
   kind: 'subscription' | 'purchase',
-  { runId, after, limit }: { runId: string; after: string; limit: number },
+  { since, after, limit }: Unmet,
 ): Promise<string[]> {
   let query = db
     .selectFrom('tollgate.facts as fact')
@@ -45,7 +56,7 @@ export async function unmetFacts(
     .where('project.connection_id', '=', connection.id)
     .where('fact.kind', '=', kind)
     .where('fact.object_id', '>', after)
-    .where(notMet({ runId, connectionId: connection.id, kind }, 'fact.object_id'))
+    .where(notSeen(connection.id, kind, 'fact.object_id', since))
     .select('fact.object_id')
     .distinct()
     .orderBy('fact.object_id')
@@ -55,12 +66,10 @@ export async function unmetFacts(
   return (await query.execute()).map(({ object_id }) => object_id);
 }
 
-/** That the run has not met an object of this kind and connection, whose id is in `column`. */
-export function notMet(
-  { runId, connectionId, kind }: { runId: string; connectionId: string; kind: string },
-  column: string,
-) {
+/** That an object of this kind, whose id is in `column`, has not been looked at since. */
+export function notSeen(connectionId: string, kind: KindName, column: string, since: Date) {
   return sql<boolean>`not exists (
     select from tollgate.reconciliation_seen as seen
-     where seen.run_id = ${runId} and seen.connection_id = ${connectionId} and seen.object_type = ${kind} and seen.object_id = ${sql.ref(column)})`;
+     where seen.connection_id = ${connectionId} and seen.object_type = ${kind} and seen.object_id = ${sql.ref(column)}
+       and seen.seen_at >= ${since})`;
 }

@@ -1,18 +1,20 @@
-import { type Attribution, attribute } from '../mirror/attribute.ts';
+import { type Attribution, type AttributionHints, attribute, attributeBy } from '../mirror/attribute.ts';
+import { claimsIn } from '../mirror/claim-source.ts';
 import {
   completeSubscription,
   type FetchedSubscription,
   fetchSubscription,
   SUBSCRIPTION_EXPANSIONS,
 } from '../mirror/fetch-subscription.ts';
+import { loadClaims } from '../mirror/load-claims.ts';
 import { endedFact, hasEnded, hasEndedForGood, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
-import type { Kind, Look, Verdict } from './kind.ts';
+import type { Kind, Look, Shelf, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { storedFact, unmetFacts } from './stored-facts.ts';
+import { storedFact, storedFacts, unmetFacts } from './stored-facts.ts';
 import { outOfScope, ownerOf } from './verdicts.ts';
 
 /** Every subscription that there is or was, with its fact as the mirror would make it. */
@@ -32,6 +34,23 @@ export const subscriptions: Kind<Stripe.Subscription> = {
       expand: SUBSCRIPTION_EXPANSIONS.map((path) => `data.${path}`),
       ...(startingAfter === undefined ? {} : { starting_after: startingAfter }),
     });
+  },
+
+  async shelve(look, listed) {
+    const stored = await storedFacts(
+      look,
+      'subscription',
+      listed.map(({ id }) => id),
+    );
+    const facts = Map.groupBy(stored, ({ id }) => id);
+    const owners = stored.map(({ id, projectId, customerId }) => ({
+      kind: 'subscription' as const,
+      id,
+      project_id: projectId,
+      customer_id: customerId,
+    }));
+    const claims = await loadClaims(look.db, look.connection, await hintsOf(look, listed), owners);
+    return { facts: new Map(listed.map(({ id }) => [id, facts.get(id) ?? []])), claims } satisfies Shelf;
   },
 
   async compare(look, listed) {
@@ -77,9 +96,20 @@ async function compareFetched(look: Look, fetched: FetchedSubscription): Promise
   return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
 }
 
+/** What those of a page say that need no call to be understood. */
+async function hintsOf(look: Look, listed: readonly Stripe.Subscription[]): Promise<AttributionHints[]> {
+  const hints: AttributionHints[] = [];
+  for (const subscription of listed.filter(isWhole)) {
+    const fetched = await completeSubscription(look.connection, subscription).catch(() => null);
+    if (fetched !== null) hints.push(subscriptionHints(fetched));
+  }
+  return hints;
+}
+
 /** Whose it is; the checkout session is asked for only where the subscription alone does not say. */
 async function ownerOfSubscription(look: Look, fetched: FetchedSubscription): Promise<Attribution> {
-  const found = await attribute(look.db, look.connection, subscriptionHints(fetched));
+  const claims = look.shelf?.claims ?? claimsIn(look.db, look.connection);
+  const found = await attributeBy(claims, look.connection.installation, subscriptionHints(fetched));
   if (found.status !== 'parked') return found;
   const hints = await look.ask('subscription', () => completeHints(look, look.connection, fetched, null));
   return await attribute(look.db, look.connection, hints);

@@ -32,11 +32,16 @@ const RUN = {
   project_id: Nullable(Type.String({ description: 'Null: every project.' })),
   customer_id: Nullable(Type.String({ description: 'Null: every customer.' })),
   dry_run: Type.Boolean(),
-  trigger: OneOf(['manual', 'schedule']),
+  trigger: OneOf(['manual', 'schedule', 'continuous'], {
+    description: '`continuous`: what the check that goes on all the time found in one go.',
+  }),
   progress: Closed({
     step: Nullable(Type.String({ description: '`default/listed/subscription`; null before the first page.' })),
     steps_done: Type.Integer(),
     steps_total: Type.Integer(),
+    objects_done: Type.Integer(),
+    objects_expected: Type.Integer({ description: 'As far as they were known at the start; Stripe may have more.' }),
+    percent: Type.Integer({ minimum: 0, maximum: 100, description: '100 only when the run is completed.' }),
   }),
   counts: Closed({
     listed: Type.Integer({ description: "Objects in Stripe's lists." }),
@@ -129,11 +134,18 @@ function progressOf(run: RunWithDrifts, connectionIds: readonly string[]): Stati
   const own = place?.step.split('/')[0];
   const ids = run.project_id === null ? connectionIds : [own ?? connectionIds[0] ?? 'default'];
   const steps = stepsOf({ projectId: run.project_id, customerId: run.customer_id }, ids).map(stepName);
+  const { listed, asked } = countsOf(run);
+  const done = listed + asked;
+  const expected = Math.max(run.expected ?? 0, done);
+  const completed = run.status === 'completed';
   const at = place === null ? 0 : Math.max(0, steps.indexOf(place.step));
   return {
     step: place?.step ?? null,
-    steps_done: run.status === 'completed' ? steps.length : at,
+    steps_done: completed ? steps.length : at,
     steps_total: steps.length,
+    objects_done: done,
+    objects_expected: expected,
+    percent: completed ? 100 : Math.min(99, Math.floor((100 * done) / Math.max(1, expected))),
   };
 }
 

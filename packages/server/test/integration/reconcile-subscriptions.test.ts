@@ -222,7 +222,7 @@ describe('a reconciliation after lost webhooks', () => {
     const stale = old.data.filter((listed) => listed.id === id);
     expect((await subscriptions.compare(look, stale[0] as (typeof stale)[0])).status).toBe('drift');
     const run = await row.executeTakeFirstOrThrow();
-    const counted = await examinePage(deps, look, run, subscriptions, stale, new AbortController().signal);
+    const { counted } = await examinePage(deps, look, run, subscriptions, stale, new AbortController().signal);
     expect(counted).toMatchObject({ in_sync: 1 });
     expect((await tollgate.admin.get(`/admin/reconciliations/${last.id}`)).body.drifts).toEqual(last.drifts);
   });

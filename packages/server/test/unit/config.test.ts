@@ -38,6 +38,7 @@ describe('with nothing set', () => {
       port: 3000,
       publicUrl: null,
       reconcileCron: '17 3 * * *',
+      reconcileCallsPerSecond: 20,
       logLevel: 'info',
       warnings: [],
     });
@@ -175,6 +176,7 @@ describe('single settings', () => {
       HOST: '0.0.0.0',
       PUBLIC_URL: 'https://billing.example/tollgate/',
       RECONCILE_CRON: '*/30 2-4 * * 1',
+      RECONCILE_CALLS_PER_SECOND: '90',
       LOG_LEVEL: 'debug',
     });
     expect(config).toMatchObject({
@@ -190,6 +192,7 @@ describe('single settings', () => {
       host: '0.0.0.0',
       publicUrl: 'https://billing.example/tollgate',
       reconcileCron: '*/30 2-4 * * 1',
+      reconcileCallsPerSecond: 90,
       logLevel: 'debug',
     });
     expect(config.encryptionKeys.map((key) => key.length)).toEqual([32]);
