@@ -6,8 +6,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 # By its path: the older compiler beside it (for its API) has a command of the same name.
 TSC := node_modules/typescript/bin/tsc
-# What was compiled once is kept, and garbage is collected in small steps: a faster start, and 90 MB less.
-NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4
+# What was compiled once is kept, and garbage is collected in small steps and before it has piled up: a faster start, and
+# 90 MB less; long work (a reconciliation) stays as small as it began.
+NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4 --heap-growing-percent=40
 
 .PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile
 

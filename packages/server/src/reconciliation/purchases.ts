@@ -10,12 +10,11 @@ import { parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
 import { purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { storedFact, unmetFacts } from './stored-facts.ts';
+import { sameFact, storedFact, unmetFacts } from './stored-facts.ts';
 import { outOfScope, ownerOf } from './verdicts.ts';
 
 /**
@@ -92,7 +91,7 @@ async function compareFetched(look: Look, fetched: FetchedPurchase): Promise<Ver
     } as const;
     return { status: 'drift', drift };
   }
-  if (canonicalJson(stored.fact) === canonicalJson(fact)) return { status: 'in_sync' };
+  if (sameFact(stored.fact, fact)) return { status: 'in_sync' };
   const { projectId, customerId, recordedAt: since } = stored;
   const fields = fieldChanges(stored.fact, fact);
   return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };

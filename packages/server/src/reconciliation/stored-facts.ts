@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Fact } from '@tollgate/core';
 import { sql } from 'kysely';
+import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { KindName, Look, Unmet } from './kind.ts';
 
 export interface StoredFact<F> {
@@ -8,6 +10,11 @@ export interface StoredFact<F> {
   customerId: string;
   fact: F;
   recordedAt: Date;
+}
+
+/** Whether two facts say the same; most of them do so to the letter, which is told at a third of the cost. */
+export function sameFact(a: Fact, b: Fact): boolean {
+  return isDeepStrictEqual(a, b) || canonicalJson(a) === canonicalJson(b);
 }
 
 /** What is stored of a subscription or purchase of the connection. */

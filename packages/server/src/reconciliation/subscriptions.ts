@@ -9,12 +9,11 @@ import {
 import { loadClaims } from '../mirror/load-claims.ts';
 import { endedFact, hasEnded, hasEndedForGood, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Shelf, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { storedFact, storedFacts, unmetFacts } from './stored-facts.ts';
+import { sameFact, storedFact, storedFacts, unmetFacts } from './stored-facts.ts';
 import { outOfScope, ownerOf } from './verdicts.ts';
 
 /** Every subscription that there is or was, with its fact as the mirror would make it. */
@@ -91,7 +90,7 @@ async function compareFetched(look: Look, fetched: FetchedSubscription): Promise
   if (over && (fact.status !== stored.fact.status || fetched.customer.deleted === true)) return { status: 'in_sync' };
   const { projectId, customerId, recordedAt: since } = stored;
   const now = fetched.customer.deleted === true ? endedFact(fact, 0) : fact;
-  if (canonicalJson(stored.fact) === canonicalJson(now)) return { status: 'in_sync' };
+  if (sameFact(stored.fact, now)) return { status: 'in_sync' };
   const fields = fieldChanges(stored.fact, now);
   return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
 }
