@@ -130,8 +130,6 @@ describe('a reconciliation that is cut short', () => {
     const run = await finished(tollgate, id);
     expect(run).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, drifts: 1, repaired: 1 } });
     expect(run.drifts).toMatchObject([{ object_id: product, action: 'repaired' }]);
-    const left = await tollgate.database.pool.query('select from tollgate.reconciliation_seen');
-    expect(left.rows).toHaveLength(0);
   });
 
   test('is gone on with by another process when its own stops in the middle', async () => {
