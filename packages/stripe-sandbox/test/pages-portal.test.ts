@@ -178,3 +178,74 @@ test("another site's form cancels nothing", async () => {
   expect(answer.status).toBe(403);
   expect(await stripe.subscriptions.retrieve(subscription.id)).toMatchObject({ cancel_at: null });
 });
+
+test('a change says what it costs before it is made: a longer period is charged at once, less what is left', async () => {
+  const url = await portal();
+  const shown = await press(url, { action: 'preview', subscription: subscription.id, price: yearly.id });
+  expect(shown.status).toBe(200);
+  const due = /Charged now<\/span><span class="num">\$([\d.]+)</.exec(shown.text)?.[1];
+  expect(await stripe.subscriptions.retrieve(subscription.id)).toMatchObject({ items: subscription.items });
+  await press(url, { action: 'switch', subscription: subscription.id, price: yearly.id });
+  const [invoice] = (await stripe.invoices.list({ customer: customer.id, limit: 1 })).data;
+  expect(due).toBe(((invoice?.amount_due ?? 0) / 100).toFixed(2));
+  expect(invoice?.amount_due).toBeLessThanOrEqual(12000);
+  const year = (await stripe.subscriptions.retrieve(subscription.id)).items.data[0]?.current_period_end ?? 0;
+  const renewal = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' }).format(year * 1000);
+  expect(shown.text).toContain(`Then $120.00 per year, from ${renewal}.`);
+});
+
+async function adjustable(behavior: 'always_invoice' | 'create_prorations' | 'none'): Promise<string> {
+  const product = monthly.product as string;
+  const made = await stripe.billingPortal.configurations.create({
+    features: {
+      subscription_update: {
+        enabled: true,
+        default_allowed_updates: ['quantity'],
+        products: [{ product, prices: [monthly.id], adjustable_quantity: { enabled: true, minimum: 1, maximum: 5 } }],
+        proration_behavior: behavior,
+      },
+    },
+  });
+  expect(made.features.subscription_update.products?.[0]?.adjustable_quantity).toEqual({
+    enabled: true,
+    minimum: 1,
+    maximum: 5,
+  });
+  return await portal({ configuration: made.id });
+}
+
+test.each([
+  ['always_invoice', /Charged now<\/span><span class="num">\$24\.00</],
+  ['create_prorations', /Nothing is charged now\.<\/strong> \$24\.00 for the rest of this period come on top/],
+  ['none', /Nothing is charged now\.<\/strong><\/p>/],
+] as const)('the quantity is changed within its limits, and costs what was said: %s', async (behavior, words) => {
+  const url = await adjustable(behavior);
+  const change = { subscription: subscription.id, price: '' };
+  const wrong = await press(url, { ...change, action: 'preview', quantity: '6' });
+  expect(wrong.status).toBe(400);
+  expect(wrong.text).toMatch(/aria-invalid="true".*Give a whole number from 1 to 5\./s);
+  expect((await press(url, { ...change, action: 'switch', quantity: '9' })).status).toBe(400);
+  expect((await press(url, { ...change, action: 'preview', quantity: '3' })).text).toMatch(words);
+  expect((await press(url, { ...change, action: 'switch', quantity: '3' })).status).toBe(303);
+  expect((await stripe.subscriptions.retrieve(subscription.id)).items.data[0]?.quantity).toBe(3);
+  const { data } = await stripe.invoices.list({ customer: customer.id });
+  expect(data.length).toBe(behavior === 'always_invoice' ? 2 : 1);
+});
+
+test('whoever cancels may say why, where the configuration asks', async () => {
+  const asking = await stripe.billingPortal.configurations.create({
+    features: {
+      subscription_cancel: {
+        enabled: true,
+        mode: 'at_period_end',
+        cancellation_reason: { enabled: true, options: ['too_expensive', 'other'] },
+      },
+    },
+  });
+  const url = await portal({ configuration: asking.id });
+  expect((await read(url)).text).toContain('It costs too much');
+  const reason = { feedback: 'too_expensive', comment: 'Half would be fine' };
+  await press(url, { action: 'cancel', subscription: subscription.id, ...reason });
+  const { cancellation_details } = await stripe.subscriptions.retrieve(subscription.id);
+  expect(cancellation_details).toMatchObject({ ...reason, reason: 'cancellation_requested' });
+});

@@ -16,7 +16,7 @@ export interface PortalFeatures {
     default_allowed_updates: string[];
     enabled: boolean;
     products: {
-      adjustable_quantity: { enabled: false; maximum: null; minimum: number };
+      adjustable_quantity: { enabled: boolean; maximum: number | null; minimum: number };
       prices: string[];
       product: string;
     }[];

@@ -5,7 +5,7 @@ import type { DeliveryAttempt } from '../webhooks.ts';
 import type { World } from '../world.ts';
 import { type Html, html } from './html.ts';
 import { layout } from './layout.ts';
-import { endsAt } from './portal-view.ts';
+import { endsAt } from './portal-plans.ts';
 import { count, day, moment, spoken } from './words.ts';
 
 const SHOWN = 20;

@@ -1,10 +1,11 @@
 import { money } from '../billing/amounts.ts';
-import type { Invoice, PaymentMethod, PortalConfiguration, PortalSession, Price, Subscription } from '../model.ts';
+import type { Invoice, PaymentMethod, PortalSession } from '../model.ts';
 import type { World } from '../world.ts';
 import { type Html, html, type Part, safeLink } from './html.ts';
 import { layout } from './layout.ts';
+import { type PlansState, planItem, subscriptionsOf } from './portal-plans.ts';
 import { type CardForm, cardChooser, cardFields, PORTAL_CARDS } from './test-cards.ts';
-import { day, priceWords, spoken } from './words.ts';
+import { day } from './words.ts';
 
 /** What the portal says about what was just done, or why it could not be. */
 export interface PortalNotice {
@@ -12,133 +13,9 @@ export interface PortalNotice {
   text: string;
 }
 
-export interface PortalState {
-  session: PortalSession;
-  configuration: PortalConfiguration;
-  /** Where the forms go: the page's own address. */
-  url: string;
+export interface PortalState extends PlansState {
   notice: PortalNotice | null;
   card: CardForm;
-}
-
-const ENDED = new Set(['canceled', 'incomplete_expired']);
-const TAGS: Record<string, string> = {
-  active: 'good',
-  trialing: 'accent',
-  past_due: 'warn',
-  unpaid: 'bad',
-  paused: 'warn',
-};
-
-/** When a subscription that is set to end does so, in Unix seconds; null when it goes on. */
-export function endsAt(subscription: Subscription): number | null {
-  if (subscription.cancel_at !== null) return subscription.cancel_at;
-  return subscription.cancel_at_period_end ? periodEnd(subscription) : null;
-}
-
-function periodEnd({ items }: Subscription): number | null {
-  const ends = items.data.map((item) => item.current_period_end);
-  return ends.length === 0 ? null : Math.max(...ends);
-}
-
-/** The customer's subscriptions, newest first, those that ended last. */
-function subscriptionsOf(world: World, customer: string): Subscription[] {
-  const all = [...world.store.all('subscription', { key: 'customer', value: customer })].reverse();
-  return [...all.filter(({ status }) => !ENDED.has(status)), ...all.filter(({ status }) => ENDED.has(status))];
-}
-
-function productName(world: World, price: Price): string {
-  return world.store.get('product', price.product)?.name ?? price.nickname ?? price.id;
-}
-
-/** The prices that the configuration lets a subscription change to, in its own currency. */
-export function offeredPrices(world: World, { features }: PortalConfiguration, subscription: Subscription): Price[] {
-  const { default_allowed_updates, enabled, products } = features.subscription_update;
-  const [item] = subscription.items.data;
-  if (!enabled || !default_allowed_updates.includes('price')) return [];
-  if (item === undefined || subscription.items.data.length !== 1) return [];
-  return products
-    .flatMap(({ prices }) => prices)
-    .flatMap((id) => world.store.get('price', id) ?? [])
-    .filter((price) => price.active && price.recurring !== null && price.currency === subscription.currency)
-    .filter((price) => price.id !== item.price.id);
-}
-
-function whatNext(subscription: Subscription): string {
-  if (ENDED.has(subscription.status)) {
-    return subscription.ended_at === null ? 'Ended' : `Ended on ${day(subscription.ended_at)}`;
-  }
-  const ends = endsAt(subscription);
-  if (ends !== null) return `Ends on ${day(ends)} and will not renew`;
-  if (subscription.status === 'trialing' && subscription.trial_end !== null) {
-    return `Free until ${day(subscription.trial_end)}, then renews`;
-  }
-  const end = periodEnd(subscription);
-  return end === null ? '' : `Renews on ${day(end)}`;
-}
-
-function hidden(action: string, subscription: Subscription): Html {
-  return html`<input type="hidden" name="action" value="${action}"><input type="hidden" name="subscription" value="${subscription.id}">`;
-}
-
-function cancelForm(state: PortalState, subscription: Subscription, open: boolean): Html {
-  const atOnce = state.configuration.features.subscription_cancel.mode === 'immediately';
-  const end = periodEnd(subscription);
-  const words = atOnce || end === null ? 'It ends at once.' : `You keep it until ${day(end)}, and it does not renew.`;
-  return html`<details${open ? html` open` : null}><summary>Cancel this plan</summary>
-<form method="post" action="${state.url}" class="stack">${hidden('cancel', subscription)}
-<p class="soft">${words}</p>
-<p><button class="danger">Cancel the plan</button></p></form></details>`;
-}
-
-function switchForm(
-  world: World,
-  state: PortalState,
-  subscription: Subscription,
-  prices: Price[],
-  open: boolean,
-): Html {
-  const wanted = state.session.flow?.type === 'subscription_update_confirm' ? JSON.stringify(state.session.flow) : '';
-  const first = prices.find(({ id }) => wanted.includes(`"${id}"`)) ?? prices[0];
-  return html`<details${open ? html` open` : null}><summary>Switch to another plan</summary>
-<form method="post" action="${state.url}" class="stack">${hidden('switch', subscription)}
-<fieldset><legend class="vh">The new plan</legend>
-${prices.map(
-  (price) =>
-    html`<label class="choice"><input type="radio" name="price" value="${price.id}"${price === first ? html` checked` : null}><span>${productName(world, price)}<br><span class="soft">${priceWords(price)}${price.nickname === null ? null : ` · ${price.nickname}`}</span></span></label>`,
-)}</fieldset>
-<p><button class="primary">Switch the plan</button></p></form></details>`;
-}
-
-function subscriptionItem(world: World, state: PortalState, subscription: Subscription): Html {
-  const { features } = state.configuration;
-  const over = ENDED.has(subscription.status);
-  const ending = endsAt(subscription) !== null;
-  const offered = over || ending ? [] : offeredPrices(world, state.configuration, subscription);
-  const flow = state.session.flow?.type ?? '';
-  return html`<li class="stack">
-<div class="row top">
-<div class="stack-s">${subscription.items.data.map(
-    ({ price, quantity }) =>
-      html`<div><h3>${productName(world, price)}${quantity === undefined || quantity === 1 ? null : html` <span class="soft">× ${quantity}</span>`}</h3><p class="soft">${priceWords(price, quantity ?? 1)}</p></div>`,
-  )}
-<p class="small soft">${whatNext(subscription)}</p></div>
-<span class="tag ${ending ? 'warn' : (TAGS[subscription.status] ?? '')}">${ending && !over ? 'ending' : spoken(subscription.status)}</span>
-</div>
-${
-  over
-    ? null
-    : html`<div class="stack">
-${
-  ending
-    ? html`<form method="post" action="${state.url}">${hidden('resume', subscription)}<button class="primary">Keep the plan</button></form>`
-    : null
-}
-${offered.length > 0 ? switchForm(world, state, subscription, offered, flow.startsWith('subscription_update')) : null}
-${features.subscription_cancel.enabled && !ending ? cancelForm(state, subscription, flow === 'subscription_cancel') : null}
-</div>`
-}
-</li>`;
 }
 
 function cardWords(method: PaymentMethod | undefined): string {
@@ -214,7 +91,7 @@ ${back === null ? null : html`<p class="small"><a href="${back}">← Back to the
 ${
   subscriptions.length === 0
     ? html`<p class="soft">There is no subscription.</p>`
-    : html`<ul class="plain lines">${subscriptions.map((subscription) => subscriptionItem(world, state, subscription))}</ul>`
+    : html`<ul class="plain lines">${subscriptions.map((subscription) => planItem(world, state, subscription))}</ul>`
 }</section>
 ${cardSection(world, state)}
 ${configuration.features.invoice_history.enabled ? invoices(world, session) : null}

@@ -3,14 +3,16 @@ import { StripeError } from '../errors.ts';
 import type { PortalSession } from '../model.ts';
 import {
   cancelFromPortal,
+  changePlanFromPortal,
+  previewChange,
   resumeFromPortal,
-  switchPlanFromPortal,
   updateCardFromPortal,
 } from '../resources/billing-portal.ts';
 import type { World } from '../world.ts';
 import { safeLink } from './html.ts';
 import { type PageRequest, type PageResponse, page, seeOther } from './http.ts';
 import { messagePage } from './layout.ts';
+import type { PlanChangeState } from './portal-change-view.ts';
 import { type PortalNotice, portalPage } from './portal-view.ts';
 import { type CardForm, FILLED_IN, grouped, readCard } from './test-cards.ts';
 
@@ -33,19 +35,20 @@ export function handlePortal(world: World, request: PageRequest, secret: string)
   return world.inTimeOf(session.customer, () => {
     if (request.method === 'POST') return act(world, session, new URLSearchParams(request.body));
     const done = DONE[new URL(request.path, 'http://localhost').searchParams.get('done') ?? ''];
-    return show(world, session, done === undefined ? null : { good: true, text: done });
+    return show(world, session, done === undefined ? {} : { notice: { good: true, text: done } });
   });
 }
 
-function show(
-  world: World,
-  session: PortalSession,
-  notice: PortalNotice | null,
-  card: CardForm = FILLED_IN,
-  status = 200,
-): PageResponse {
+interface Shown {
+  notice?: PortalNotice;
+  card?: CardForm;
+  change?: PlanChangeState;
+}
+
+function show(world: World, session: PortalSession, shown: Shown, status = 200): PageResponse {
+  const { notice = null, card = FILLED_IN, change = null } = shown;
   const configuration = world.need('billing_portal.configuration', session.configuration);
-  return page(portalPage(world, { session, configuration, url: pathOf(session), notice, card }), status);
+  return page(portalPage(world, { session, configuration, url: pathOf(session), notice, card, change }), status);
 }
 
 function pathOf(session: PortalSession): string {
@@ -58,13 +61,18 @@ function act(world: World, session: PortalSession, form: URLSearchParams): PageR
   try {
     switch (action) {
       case 'cancel':
-        cancelFromPortal(world, session, subscription);
+        cancelFromPortal(world, session, subscription, {
+          feedback: form.get('feedback') ?? '',
+          comment: form.get('comment') ?? '',
+        });
         break;
       case 'resume':
         resumeFromPortal(world, session, subscription);
         break;
+      case 'preview':
+        return showPreview(world, session, subscription, form);
       case 'switch':
-        switchPlanFromPortal(world, session, subscription, form.get('price') ?? '');
+        changePlanFromPortal(world, session, subscription, changeOf(form));
         break;
       case 'card':
         return saveCard(world, session, form);
@@ -73,19 +81,41 @@ function act(world: World, session: PortalSession, form: URLSearchParams): PageR
     }
   } catch (error) {
     if (!(error instanceof StripeError)) throw error;
-    return show(world, session, { good: false, text: error.message }, FILLED_IN, error.status);
+    if (error.details.param === 'quantity') return showWrongQuantity(world, session, subscription, form, error);
+    return show(world, session, { notice: { good: false, text: error.message } }, error.status);
   }
   return done(session, action);
 }
 
+function changeOf(form: URLSearchParams): { price: string; quantity: string } {
+  return { price: form.get('price') ?? '', quantity: form.get('quantity') ?? '' };
+}
+
+function showPreview(world: World, session: PortalSession, subscription: string, form: URLSearchParams): PageResponse {
+  const change = changeOf(form);
+  const preview = previewChange(world, session, subscription, change);
+  return show(world, session, { change: { subscription, ...change, quantityError: null, preview } });
+}
+
+function showWrongQuantity(
+  world: World,
+  session: PortalSession,
+  subscription: string,
+  form: URLSearchParams,
+  { message, status }: StripeError,
+): PageResponse {
+  const change = { subscription, ...changeOf(form), quantityError: message, preview: null };
+  return show(world, session, { change }, status);
+}
+
 function saveCard(world: World, session: PortalSession, form: URLSearchParams): PageResponse {
-  const card = readCard(form, isCardNumber, world.clock.now());
+  const card = { ...readCard(form, isCardNumber, world.clock.now()), open: true };
   const chosen = form.get('fill');
-  if (chosen !== null) return show(world, session, null, { ...card, number: grouped(chosen), errors: {}, open: true });
-  if (Object.keys(card.errors).length > 0) return show(world, session, null, { ...card, open: true }, 400);
+  if (chosen !== null) return show(world, session, { card: { ...card, number: grouped(chosen), errors: {} } });
+  if (Object.keys(card.errors).length > 0) return show(world, session, { card }, 400);
   const result = updateCardFromPortal(world, session, card.number, card.ends);
   if (result.ok) return done(session, 'card');
-  return show(world, session, { good: false, text: result.message }, { ...card, open: true }, 402);
+  return show(world, session, { notice: { good: false, text: result.message }, card }, 402);
 }
 
 /** Back to the portal, or where the app wants people to go after the one thing that they came for. */

@@ -64,6 +64,7 @@ th:last-child,td:last-child{padding-right:0}
 .pay .inner{width:100%;max-width:26.5rem}
 .price{font-size:2.375rem;line-height:1.15;letter-spacing:-.03em;font-weight:650}
 .total{border-top:1px solid var(--line);padding-top:1rem;margin-top:1.25rem;font-weight:620}
+.box{background:var(--wash);border-radius:var(--radius);padding:1.1rem 1.2rem}.box .total{margin-top:.75rem;padding-top:.75rem}
 .quantity{display:flex;gap:.5rem;align-items:center;margin-top:.5rem}.quantity label{margin:0}
 .quantity input{width:5.5rem;min-height:2.5rem;padding:.35rem .6rem}.discount{margin-top:.75rem}
 .with-button{display:flex;gap:.6rem}.with-button button{min-height:2.85rem}

@@ -6,7 +6,8 @@ import { route } from '../routes.ts';
 import type { World } from '../world.ts';
 import { defaultConfiguration, portalConfigurationRoutes } from './portal-configurations.ts';
 
-export { cancelFromPortal, resumeFromPortal, switchPlanFromPortal, updateCardFromPortal } from './portal-actions.ts';
+export { cancelFromPortal, resumeFromPortal, updateCardFromPortal } from './portal-actions.ts';
+export { changePlanFromPortal, previewChange } from './portal-change.ts';
 
 const completion = optional(
   group({

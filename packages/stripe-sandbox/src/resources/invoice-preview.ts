@@ -10,6 +10,7 @@ import { type Proration, prorationsOf, stateOf } from '../billing/prorate.ts';
 import { checkChange, type SubscriptionChange } from '../billing/subscription-change.ts';
 import { invalidRequest } from '../errors.ts';
 import { bare } from '../expand.ts';
+import type { FormGroup } from '../form.ts';
 import type { Customer, Discount, Invoice, Subscription, SubscriptionItem } from '../model.ts';
 import {
   clearable,
@@ -22,6 +23,7 @@ import {
   optional,
   type Params,
   type Reader,
+  readParams,
   required,
   text,
   timeOr,
@@ -211,6 +213,16 @@ function preview(world: World, given: Given, customer: Customer, subscription: S
     id: `upcoming_${invoice.id}`,
   });
   return invoice;
+}
+
+/**
+ * What an invoice would be with a subscription's change, asked for as over the API. One that the change would make at
+ * once has a period that ends now.
+ */
+export function previewOfChange(world: World, subscription: Subscription, details: FormGroup): Invoice {
+  const customer = world.need('customer', subscription.customer);
+  const asked = readParams(previewFields, { subscription: subscription.id, subscription_details: details });
+  return preview(world, asked, customer, subscription);
 }
 
 /** What the next invoice would be, as it stands or with changes that are only tried out. */

@@ -1,6 +1,6 @@
 import { cancelSubscription, hasEnded } from '../billing/cancellation.ts';
 import { behaviourOf, declineWords, isCardNumber } from '../billing/cards.ts';
-import { lastPeriodEnd, recurringPrice } from '../billing/items.ts';
+import { lastPeriodEnd } from '../billing/items.ts';
 import { updateSubscription } from '../billing/update-subscription.ts';
 import { invalidRequest } from '../errors.ts';
 import { change } from '../events.ts';
@@ -14,7 +14,7 @@ import { giveMethod } from './payment-methods.ts';
  *
  * @throws StripeError when it is not the customer's, or has ended
  */
-function ownSubscription(world: World, session: PortalSession, id: string): Subscription {
+export function ownSubscription(world: World, session: PortalSession, id: string): Subscription {
   const subscription = world.need('subscription', id, 'subscription');
   if (subscription.customer !== session.customer) {
     throw invalidRequest('The subscription belongs to somebody else.', { param: 'subscription' });
@@ -23,12 +23,18 @@ function ownSubscription(world: World, session: PortalSession, id: string): Subs
   return subscription;
 }
 
-function featuresOf(world: World, session: PortalSession) {
+export function featuresOf(world: World, session: PortalSession) {
   return world.need('billing_portal.configuration', session.configuration, 'configuration').features;
 }
 
-function refuse(what: string): never {
+export function refuse(what: string): never {
   throw invalidRequest(`The portal's configuration does not allow to ${what}.`);
+}
+
+/** Why somebody cancels: one of the reasons that the configuration offers, and words of their own. */
+export interface CancellationReason {
+  feedback: string;
+  comment: string;
 }
 
 /**
@@ -37,15 +43,24 @@ function refuse(what: string): never {
  *
  * @throws StripeError when that is not allowed, or the subscription is not theirs
  */
-export function cancelFromPortal(world: World, session: PortalSession, subscriptionId: string): Subscription {
+export function cancelFromPortal(
+  world: World,
+  session: PortalSession,
+  subscriptionId: string,
+  why: CancellationReason = { feedback: '', comment: '' },
+): Subscription {
   const subscription = ownSubscription(world, session, subscriptionId);
   const { subscription_cancel: feature } = featuresOf(world, session);
   if (!feature.enabled) refuse('cancel');
+  const { enabled: asks, options } = feature.cancellation_reason;
+  const feedback = asks && options.includes(why.feedback) ? why.feedback : null;
+  const comment = asks && why.comment.trim() !== '' ? why.comment.trim() : null;
   return world.inTimeOf(session.customer, () => {
     if (feature.mode === 'immediately') {
-      cancelSubscription(world, subscription, { reason: 'cancellation_requested' });
+      cancelSubscription(world, subscription, { reason: 'cancellation_requested', feedback, comment });
     } else {
-      updateSubscription(world, subscription, { cancelAt: lastPeriodEnd(subscription) });
+      const cancelAt = lastPeriodEnd(subscription);
+      updateSubscription(world, subscription, { cancelAt, cancellation: { feedback, comment } });
     }
     return subscription;
   });
@@ -60,36 +75,6 @@ export function resumeFromPortal(world: World, session: PortalSession, subscript
   const subscription = ownSubscription(world, session, subscriptionId);
   return world.inTimeOf(session.customer, () => {
     updateSubscription(world, subscription, { cancelAtPeriodEnd: false });
-    return subscription;
-  });
-}
-
-/**
- * The customer changes to another price that the configuration offers.
- *
- * @throws StripeError when that is not allowed or not offered, or the subscription is not theirs
- */
-export function switchPlanFromPortal(
-  world: World,
-  session: PortalSession,
-  subscriptionId: string,
-  priceId: string,
-): Subscription {
-  const subscription = ownSubscription(world, session, subscriptionId);
-  const { subscription_update: feature } = featuresOf(world, session);
-  const offered = feature.products.some(({ prices }) => prices.includes(priceId));
-  if (!feature.enabled || !feature.default_allowed_updates.includes('price') || !offered) refuse('change to this plan');
-  const price = recurringPrice(world, priceId, 'price');
-  const [item, ...others] = subscription.items.data;
-  if (item === undefined || others.length > 0) refuse('change a subscription with several items');
-  return world.inTimeOf(session.customer, () => {
-    updateSubscription(world, subscription, {
-      items: [{ id: item.id, price }],
-      prorationBehavior: feature.proration_behavior,
-      ...(feature.trial_update_behavior === 'end_trial' && subscription.status === 'trialing'
-        ? { trialEnd: 'now' }
-        : {}),
-    });
     return subscription;
   });
 }

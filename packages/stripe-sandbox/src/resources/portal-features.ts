@@ -1,6 +1,18 @@
 import { invalidRequest } from '../errors.ts';
 import type { PortalFeatures } from '../model.ts';
-import { clearable, flag, group, ignored, list, oneOf, optional, type Reader, required, text } from '../params.ts';
+import {
+  clearable,
+  flag,
+  group,
+  ignored,
+  integer,
+  list,
+  oneOf,
+  optional,
+  type Reader,
+  required,
+  text,
+} from '../params.ts';
 import type { World } from '../world.ts';
 
 /** A configuration that allows nothing yet. */
@@ -49,7 +61,13 @@ export const featuresReader = group({
       products: optional(
         clearable(
           list(
-            group({ adjustable_quantity: optional(ignored), prices: required(list(text)), product: required(text) }),
+            group({
+              adjustable_quantity: optional(
+                group({ enabled: required(flag), maximum: optional(integer), minimum: optional(integer) }),
+              ),
+              prices: required(list(text)),
+              product: required(text),
+            }),
           ),
         ),
       ),
@@ -64,9 +82,9 @@ type Given = typeof featuresReader extends Reader<infer T> ? T : never;
 
 function productsOf(
   world: World,
-  given: { product: string; prices: string[] }[],
+  given: NonNullable<NonNullable<Given['subscription_update']>['products']>,
 ): PortalFeatures['subscription_update']['products'] {
-  return given.map(({ product, prices }, index) => {
+  return given.map(({ product, prices, adjustable_quantity: adjustable }, index) => {
     const at = `features[subscription_update][products][${index}]`;
     world.need('product', product, `${at}[product]`);
     prices.forEach((id, place) => {
@@ -75,7 +93,8 @@ function productsOf(
         throw invalidRequest(`The price ${id} does not belong to the product ${product}.`, { param: `${at}[prices]` });
       }
     });
-    return { adjustable_quantity: { enabled: false, maximum: null, minimum: 1 }, prices, product };
+    const { enabled = false, maximum = null, minimum = 1 } = adjustable ?? {};
+    return { adjustable_quantity: { enabled, maximum, minimum }, prices, product };
   });
 }
 
