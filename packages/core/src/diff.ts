@@ -9,17 +9,20 @@ export interface FeatureChange {
   after: Decision;
 }
 
-/** What changed for the customer at `now`, feature by feature in order of code: for change records and dry runs. */
-export function diffSnapshots(before: SnapshotBody, after: SnapshotBody, now: Instant): FeatureChange[] {
+/**
+ * What changed for the customer at `now`, feature by feature in order of code: for change records and dry runs.
+ * @param was - the moment at which `before` is asked; the same snapshot a moment earlier tells what time alone changed
+ */
+export function diffSnapshots(before: SnapshotBody, after: SnapshotBody, now: Instant, was = now): FeatureChange[] {
   const codes = [...new Set([...Object.keys(before.features), ...Object.keys(after.features)])].sort();
   const changes: FeatureChange[] = [];
   for (const feature of codes) {
-    const was = decide(before, true, feature, now);
-    const is = decide(after, true, feature, now);
-    if (was.entitled !== is.entitled) {
-      changes.push({ feature, change: is.entitled ? 'gained' : 'lost', before: was, after: is });
-    } else if (JSON.stringify(was) !== JSON.stringify(is)) {
-      changes.push({ feature, change: 'changed', before: was, after: is });
+    const then = decide(before, true, feature, was);
+    const next = decide(after, true, feature, now);
+    if (then.entitled !== next.entitled) {
+      changes.push({ feature, change: next.entitled ? 'gained' : 'lost', before: then, after: next });
+    } else if (JSON.stringify(then) !== JSON.stringify(next)) {
+      changes.push({ feature, change: 'changed', before: then, after: next });
     }
   }
   return changes;

@@ -4,12 +4,16 @@ import { registerCatalogRoutes } from './catalog/routes.ts';
 import { registerCheckoutRoutes } from './checkout/checkout-routes.ts';
 import { registerPortalRoutes } from './checkout/portal-routes.ts';
 import { registerCustomersRoutes } from './customers/routes.ts';
+import { announcePassedTask } from './entitlements/announce-passed.ts';
 import { createEntitlementReader } from './entitlements/reader.ts';
 import { recomputeCustomersTask, requestRecomputation } from './entitlements/recompute-customers.ts';
 import { registerEntitlementRoutes } from './entitlements/routes.ts';
 import { registerGrantRoutes } from './grants/routes.ts';
 import { inboxTasks, registerInboxRoutes, WAKE_SCHEDULE } from './inbox/index.ts';
 import { syncObject } from './mirror/sync-object.ts';
+import { deliverNoticesTask } from './notices/deliver.ts';
+import { forgetOldNotices } from './notices/forget.ts';
+import { registerNoticeRoutes } from './notices/routes.ts';
 import { housekeepingTask } from './operations/housekeeping.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { checkReadiness } from './operations/readiness.ts';
@@ -62,7 +66,10 @@ export interface Service {
 const HTTP_CONNECTIONS = 10;
 /** Jobs at once; each may hold a connection of its own, and the workers' watch holds one. */
 const WORKERS = 8;
+/** Endpoints of apps that are told of changes at once. */
+const SLOW_WORKERS = 4;
 
+const EVERY_MINUTE = '* * * * *';
 /** Every hour, at a quiet minute. */
 const HOUSEKEEPING_CRON = '41 * * * *';
 
@@ -76,7 +83,7 @@ export async function compose(parts: Parts): Promise<Service> {
   try {
     const http = connectDatabase(parts.database, { log, max: HTTP_CONNECTIONS, name: 'tollgate http' });
     stack.defer(() => http.close());
-    const work = connectDatabase(parts.database, { log, max: WORKERS + 2, name: 'tollgate jobs' });
+    const work = connectDatabase(parts.database, { log, max: WORKERS + SLOW_WORKERS + 4, name: 'tollgate jobs' });
     stack.defer(() => work.close());
     const { db } = http;
 
@@ -100,6 +107,7 @@ export async function compose(parts: Parts): Promise<Service> {
     stack.defer(() => reader.close());
 
     let jobs: Jobs | undefined;
+    let slowJobs: Jobs | undefined;
     const metrics = createMetrics({ pools: { http: http.pool, jobs: work.pool }, cache: () => reader.counts() });
     const app = await createApp({
       log,
@@ -115,7 +123,7 @@ export async function compose(parts: Parts): Promise<Service> {
       readiness: () =>
         checkReadiness({
           pool: http.pool,
-          jobsRunning: () => jobs?.running() ?? false,
+          jobsRunning: () => (jobs?.running() && slowJobs?.running()) ?? false,
           cacheListening: () => reader.state().listening && heardKeys.connected(),
         }),
     });
@@ -132,24 +140,31 @@ export async function compose(parts: Parts): Promise<Service> {
     registerPortalRoutes(app, { db, clock, connections, log, snapshots: reader });
     registerEntitlementRoutes(app, { db, clock, reader });
     registerGrantRoutes(app, { db, clock, snapshots: reader });
+    registerNoticeRoutes(app, { db, clock, sealer: parts.sealer });
     registerInboxRoutes(app, { db, clock, connections, log });
     registerParkedRoutes(app, { db, clock, connections, log, snapshots: reader });
     registerReconciliationRoutes(app, { db, clock, connections });
     registerRevenueRoutes(app, { db, clock });
     registerAuditRoutes(app, { db });
 
+    // Apps may take their time: nothing else waits behind them.
+    const slowTasks = {
+      deliver_notices: deliverNoticesTask({ db: work.db, clock, log, sealer: parts.sealer }),
+    } satisfies Partial<Record<TaskName, Task>>;
     // Jobs have connections of their own: a burst of them cannot keep a check waiting.
     const mirror = { db: work.db, clock, connections, log };
-    const tasks: Record<TaskName, Task> = {
+    const tasks: Record<Exclude<TaskName, keyof typeof slowTasks>, Task> = {
       ...inboxTasks({ ...mirror, syncObject: (request) => syncObject(mirror, request) }),
       recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
       reconcile: reconcileTask(mirror, parts.reconcile),
       schedule_reconcile: scheduleReconcileTask(mirror),
-      housekeeping: housekeepingTask({ db: work.db, clock }),
+      announce_passed: announcePassedTask({ db: work.db, clock }),
+      housekeeping: housekeepingTask({ db: work.db, clock, forget: [forgetOldNotices] }),
     };
     const cron: CronEntry[] = [
       { task: 'schedule_reconcile', schedule: parts.reconcileCron, catchUp: true },
       WAKE_SCHEDULE,
+      { task: 'announce_passed', schedule: EVERY_MINUTE },
       { task: 'housekeeping', schedule: HOUSEKEEPING_CRON },
     ];
 
@@ -158,22 +173,21 @@ export async function compose(parts: Parts): Promise<Service> {
       app,
       db,
       listen: async (address) => {
-        jobs = await startJobs({
+        const shared = {
           pool: work.pool,
-          tasks,
-          cron,
-          concurrency: WORKERS,
           log,
           onFinish: metrics.onJobFinished,
           ...(parts.pollMs === undefined ? {} : { pollMs: parts.pollMs }),
-        });
+        };
+        jobs = await startJobs({ ...shared, tasks, cron, concurrency: WORKERS });
+        slowJobs = await startJobs({ ...shared, tasks: slowTasks, cron: [], concurrency: SLOW_WORKERS });
         return await app.listen(address);
       },
       close: () => {
         // Requests first: what they take, they finish, and their jobs are there for whoever comes next.
         closing ??= app
           .close()
-          .then(() => jobs?.stop())
+          .then(() => Promise.all([jobs?.stop(), slowJobs?.stop()]))
           .then(() => stack.disposeAsync());
         return closing;
       },

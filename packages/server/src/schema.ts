@@ -1,5 +1,5 @@
 /** The tables as TypeScript sees them; the truth is in `migrations/`. */
-import type { AccessPolicy, Fact, FactKind, PurchaseFact, SnapshotBody } from '@tollgate/core';
+import type { AccessPolicy, Fact, FactKind, FeatureChange, PurchaseFact, SnapshotBody } from '@tollgate/core';
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { ImportRequest } from './adoption/import-request.ts';
 import type { Cause } from './facts/cause.ts';
@@ -206,6 +206,10 @@ export interface Schema {
     version: Big;
     body: Json<SnapshotBody>;
     recorded_at: Timestamp;
+    /** How many notices there were about the customer. */
+    notices: Defaulted<Big>;
+    /** When time alone changes something next. */
+    next_change_at: Timestamp | null;
   };
   'tollgate.snapshot_versions': {
     customer_id: string;
@@ -389,4 +393,42 @@ export interface Schema {
   };
   'tollgate.import_gains': { import_id: string; external_id: string; feature: string };
   'tollgate.import_parked': { import_id: string; object_type: string; object_id: string; reason: string };
+  'tollgate.webhook_endpoints': {
+    id: string;
+    project_id: string;
+    url: string;
+    description: string | null;
+    status: 'enabled' | 'disabled';
+    disabled_reason: 'requested' | 'gone' | 'failing' | null;
+    secrets: Json<{ sealed: string; expires_at: string | null }[]>;
+    failing_since: Timestamp | null;
+    retry_at: Timestamp | null;
+    last_delivered_at: Timestamp | null;
+    last_error: string | null;
+    created_at: Timestamp;
+    updated_at: Timestamp;
+    deleted_at: Timestamp | null;
+  };
+  'tollgate.notices': {
+    id: string;
+    project_id: string;
+    customer_id: string;
+    sequence: Big;
+    version: Big;
+    changed_at: Timestamp;
+    cause: Json<Cause | { type: 'time'; id: string }>;
+    changes: Json<FeatureChange[]>;
+  };
+  'tollgate.notice_deliveries': {
+    endpoint_id: string;
+    notice_id: string;
+    customer_id: string;
+    sequence: Big;
+    status: 'pending' | 'delivered';
+    attempts: Defaulted<number>;
+    next_attempt_at: Timestamp;
+    last_attempt_at: Timestamp | null;
+    response_status: number | null;
+    error: string | null;
+  };
 }

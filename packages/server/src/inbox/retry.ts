@@ -1,8 +1,6 @@
-export interface RetrySettings {
-  /** The wait after the first failure, in milliseconds; doubled with each further one. */
-  baseMs: number;
-  /** The longest wait. */
-  capMs: number;
+import type { RetryDelays } from '../platform/retry-delay.ts';
+
+export interface RetrySettings extends RetryDelays {
   /** So many failures make a dead letter. */
   maxAttempts: number;
 }
@@ -11,24 +9,7 @@ export interface RetrySettings {
 export const DEFAULT_RETRY: RetrySettings = { baseMs: 2_000, capMs: 60 * 60 * 1000, maxAttempts: 84 };
 
 /** Parked events are woken when what they wait for appears; this is for what nobody noticed. */
-export const PARKED_RETRY: Omit<RetrySettings, 'maxAttempts'> = {
+export const PARKED_RETRY: RetryDelays = {
   baseMs: 60 * 60 * 1000,
   capMs: 24 * 60 * 60 * 1000,
 };
-
-/**
- * How long to wait after the nth failure, in milliseconds: between half and all of the doubled wait, so that what
- * failed together is not tried together.
- * @param retryAfterMs - what Stripe asks for; never less than that is waited
- * @param random - 0 to 1
- */
-export function delayAfter(
-  failures: number,
-  { baseMs, capMs }: Pick<RetrySettings, 'baseMs' | 'capMs'>,
-  retryAfterMs = 0,
-  random = Math.random(),
-): number {
-  const full = Math.min(capMs, baseMs * 2 ** Math.min(failures - 1, 40));
-  const wait = full / 2 + (full / 2) * random;
-  return Math.round(retryAfterMs > wait ? retryAfterMs + (baseMs / 2) * random : wait);
-}

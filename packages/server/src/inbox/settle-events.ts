@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { SyncResult } from '../mirror/types.ts';
 import type { Database, Queryable } from '../platform/database.ts';
+import { delayAfter } from '../platform/retry-delay.ts';
 import { requestSync, type SyncJob } from './request-sync.ts';
-import { delayAfter, PARKED_RETRY, type RetrySettings } from './retry.ts';
+import { PARKED_RETRY, type RetrySettings } from './retry.ts';
 import type { EventStatus } from './statuses.ts';
 import type { WaitingEvent } from './waiting-events.ts';
 

@@ -8,11 +8,18 @@ const HOUR_MS = 60 * 60 * 1000;
 /** As long as a job that failed for the last time can be looked at. */
 const DEAD_JOBS_KEPT_MS = 30 * 24 * HOUR_MS;
 
+export interface HousekeepingDeps {
+  db: Database;
+  clock: Clock;
+  /** What the rooms have that serves its time; `now` in epoch milliseconds. */
+  forget: readonly ((db: Database, now: number) => Promise<unknown>)[];
+}
+
 /** Removes what has served its time. Runs every hour, once per database. */
-export function housekeepingTask({ db, clock }: { db: Database; clock: Clock }): Task {
+export function housekeepingTask({ db, clock, forget }: HousekeepingDeps): Task {
   return async () => {
     const now = clock.now();
-    await forgetOldAnswers(db, now);
+    for (const room of [forgetOldAnswers, ...forget]) await room(db, now);
     const deadBefore = new Date(now - DEAD_JOBS_KEPT_MS);
     await sql`delete from graphile_worker._private_jobs
                where attempts >= max_attempts and locked_at is null and updated_at < ${deadBefore}`.execute(db);

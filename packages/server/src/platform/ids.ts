@@ -1,6 +1,19 @@
 import { randomBytes } from 'node:crypto';
 
-export type IdPrefix = 'prj' | 'key' | 'cust' | 'grant' | 'run' | 'drift' | 'aud' | 'rec' | 'req' | 'park' | 'imp';
+export type IdPrefix =
+  | 'prj'
+  | 'key'
+  | 'cust'
+  | 'grant'
+  | 'run'
+  | 'drift'
+  | 'aud'
+  | 'rec'
+  | 'req'
+  | 'park'
+  | 'imp'
+  | 'whe'
+  | 'ntc';
 
 /** Crockford's base 32 in lower case: no i, l, o or u, so that ids survive being read aloud. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

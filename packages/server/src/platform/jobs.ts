@@ -13,6 +13,8 @@ export type TaskName =
   | 'wake_parked'
   | 'reconcile'
   | 'schedule_reconcile'
+  | 'announce_passed'
+  | 'deliver_notices'
   | 'housekeeping';
 
 export interface TaskInfo {
@@ -73,7 +75,8 @@ export interface CronEntry {
 
 export interface JobsOptions {
   pool: pg.Pool;
-  tasks: Record<TaskName, Task>;
+  /** Only jobs of these tasks are taken. */
+  tasks: Partial<Record<TaskName, Task>>;
   cron: readonly CronEntry[];
   /** How many jobs run at once in this process. */
   concurrency: number;

@@ -24,7 +24,7 @@ const STALE_AFTER_MS = 60_000;
 const LONGEST_RUN_MS = 10 * 60_000;
 const KEPT_HEADERS = ['content-type', 'location', 'etag', 'www-authenticate', 'retry-after'];
 /** Members that hold a key that is shown once. */
-const SECRETS = new Set(['secret_key', 'publishable_key', 'key']);
+const SECRETS = new Set(['secret_key', 'publishable_key', 'key', 'signing_secret']);
 const PRINTABLE = /^[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?$/;
 
 /** The row that a request holds while it runs. */

@@ -1,0 +1,119 @@
+/** What can be done to an endpoint once it is there; each act with its entry in the audit trail. */
+import type { AuditContext } from '../audit/context.ts';
+import { recordAudit } from '../audit/record.ts';
+import { requestDelivery } from '../entitlements/announce.ts';
+import { refuseBadUrl } from './create-endpoint.ts';
+import type { NoticeDeps } from './deps.ts';
+import { lockEndpoint } from './find-endpoint.ts';
+import { type EndpointRow, needSealer, secretContext } from './secrets.ts';
+import { newSigningSecret } from './signing.ts';
+
+export interface EndpointTarget {
+  projectId: string;
+  endpointId: string;
+}
+
+export interface EndpointPatch {
+  url?: string | undefined;
+  description?: string | null | undefined;
+  status?: EndpointRow['status'] | undefined;
+}
+
+/**
+ * Changes an endpoint. One that is enabled again is sent what it missed.
+ * @throws TollgateError `not_found`, `invalid_request`
+ */
+export async function updateEndpoint(
+  { db, clock }: NoticeDeps,
+  { projectId, endpointId }: EndpointTarget,
+  patch: EndpointPatch,
+  context: AuditContext,
+): Promise<EndpointRow> {
+  if (patch.url !== undefined) refuseBadUrl(patch.url);
+  const now = clock.now();
+  return await db.transaction().execute(async (tx) => {
+    const before = await lockEndpoint(tx, projectId, endpointId);
+    const status = patch.status ?? before.status;
+    const row = await tx
+      .updateTable('tollgate.webhook_endpoints')
+      .set({
+        ...(patch.url === undefined ? {} : { url: patch.url }),
+        ...(patch.description === undefined ? {} : { description: patch.description }),
+        status,
+        disabled_reason: status === 'enabled' ? null : (before.disabled_reason ?? 'requested'),
+        // A new address, or a new beginning, is not judged by what failed before.
+        failing_since: null,
+        retry_at: null,
+        updated_at: new Date(now),
+      })
+      .where('id', '=', endpointId)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    if (row.status === 'enabled') await requestDelivery(tx, endpointId);
+    const detail = { endpoint: endpointId, changes: patch };
+    await recordAudit(tx, { ...context, action: 'webhook_endpoint.updated', projectId, detail }, now);
+    return row;
+  });
+}
+
+/**
+ * Gives an endpoint a new signing secret. The one before is used beside it for the overlap, so that no notice is refused
+ * while the receiver is changed.
+ * @returns the new secret, shown this once
+ * @throws TollgateError `not_found`, `encryption_key_missing`
+ */
+export async function rotateSigningSecret(
+  { db, clock, sealer }: NoticeDeps,
+  { projectId, endpointId, overlapSeconds }: EndpointTarget & { overlapSeconds: number },
+  context: AuditContext,
+): Promise<{ row: EndpointRow; signingSecret: string }> {
+  const now = clock.now();
+  const signingSecret = newSigningSecret();
+  const sealed = needSealer(sealer).seal(signingSecret, secretContext(endpointId));
+  const row = await db.transaction().execute(async (tx) => {
+    const { secrets } = await lockEndpoint(tx, projectId, endpointId);
+    const end = now + overlapSeconds * 1000;
+    const kept = secrets
+      .map((secret) => ({ ...secret, expires_at: earlier(secret.expires_at, end) }))
+      .filter((secret) => Date.parse(secret.expires_at) > now);
+    const changed = await tx
+      .updateTable('tollgate.webhook_endpoints')
+      .set({ secrets: JSON.stringify([{ sealed, expires_at: null }, ...kept]), updated_at: new Date(now) })
+      .where('id', '=', endpointId)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    const detail = { endpoint: endpointId, overlap_seconds: overlapSeconds };
+    await recordAudit(tx, { ...context, action: 'webhook_endpoint.secret_rotated', projectId, detail }, now);
+    return changed;
+  });
+  return { row, signingSecret };
+}
+
+function earlier(expiresAt: string | null, end: number): string {
+  return new Date(expiresAt === null ? end : Math.min(Date.parse(expiresAt), end)).toISOString();
+}
+
+/**
+ * Removes an endpoint: nothing more is sent to it.
+ * @throws TollgateError `not_found`
+ */
+export async function deleteEndpoint(
+  { db, clock }: NoticeDeps,
+  { projectId, endpointId }: EndpointTarget,
+  context: AuditContext,
+): Promise<EndpointRow> {
+  const now = clock.now();
+  return await db.transaction().execute(async (tx) => {
+    await lockEndpoint(tx, projectId, endpointId);
+    await tx.deleteFrom('tollgate.notice_deliveries').where('endpoint_id', '=', endpointId).execute();
+    const row = await tx
+      .updateTable('tollgate.webhook_endpoints')
+      .set({ status: 'disabled', disabled_reason: 'requested', secrets: '[]', deleted_at: new Date(now) })
+      .where('id', '=', endpointId)
+      .returningAll()
+      .executeTakeFirstOrThrow();
+    const detail = { endpoint: endpointId };
+    await recordAudit(tx, { ...context, action: 'webhook_endpoint.deleted', projectId, detail }, now);
+    return row;
+  });
+}

@@ -1,0 +1,221 @@
+import { recordAudit } from '../audit/record.ts';
+import { deliveryQueue } from '../entitlements/announce.ts';
+import { enqueue, type Task } from '../platform/jobs.ts';
+import type { Log } from '../platform/log.ts';
+import { delayAfter, type RetryDelays } from '../platform/retry-delay.ts';
+import type { NoticeDeps } from './deps.ts';
+import { type PendingNotice, pendingNotices } from './pending.ts';
+import { type EndpointRow, needSealer, openSecrets } from './secrets.ts';
+import { type Outcome, type Send, sendOverHttp } from './send.ts';
+import { signedHeaders } from './signing.ts';
+
+export interface DeliverDeps extends NoticeDeps {
+  log: Log;
+  send?: Send;
+  retry?: RetryDelays;
+  /** How long nothing may arrive before the endpoint is disabled. */
+  giveUpMs?: number;
+}
+
+/** 5 s, 10 s, 20 s… and then every four hours. */
+const RETRY: RetryDelays = { baseMs: 5_000, capMs: 4 * 60 * 60 * 1000 };
+const GIVE_UP_MS = 5 * 24 * 60 * 60 * 1000;
+const BATCH = 200;
+/** Customers told side by side; each one's notices go one after the other. */
+const SIDE_BY_SIDE = 8;
+/** So many failures in a row, and the rest of the pass is left for later. */
+const ENOUGH_FAILURES = 8;
+
+/**
+ * The `deliver_notices` task: one pass over what an endpoint has not been sent yet. Its jobs stand in one queue, so that
+ * an endpoint has one pass at a time and each customer's notices arrive in order. Where one fails, that customer's later
+ * ones wait for it; those of others go on.
+ */
+export function deliverNoticesTask(deps: DeliverDeps): Task {
+  return async (payload, { signal }) => {
+    const endpoint = await endpointIn(deps, payload);
+    if (endpoint === undefined) return;
+    const pausedUntil = endpoint.retry_at?.getTime() ?? 0;
+    if (pausedUntil > Date.now()) {
+      await comeBack(deps, endpoint.id, endpoint.retry_at as Date);
+      return;
+    }
+    await new Pass(deps, endpoint, signal).run();
+  };
+}
+
+async function endpointIn({ db }: DeliverDeps, payload: unknown): Promise<EndpointRow | undefined> {
+  const { endpoint_id: id } = payload as { endpoint_id?: unknown };
+  if (typeof id !== 'string') throw new Error('A deliver_notices job names no endpoint.');
+  return await db
+    .selectFrom('tollgate.webhook_endpoints')
+    .selectAll()
+    .where('id', '=', id)
+    .where('status', '=', 'enabled')
+    .executeTakeFirst();
+}
+
+/** Another pass, in place of one that waits already. */
+async function comeBack({ db }: DeliverDeps, endpointId: string, runAt: Date): Promise<void> {
+  const queueName = deliveryQueue(endpointId);
+  await enqueue(db, 'deliver_notices', { endpoint_id: endpointId }, { queueName, jobKey: `retry:${queueName}`, runAt });
+}
+
+class Pass {
+  readonly #deps: DeliverDeps;
+  readonly #endpoint: EndpointRow;
+  readonly #signal: AbortSignal;
+  readonly #secrets: readonly string[];
+  /** Whose next notice failed or is not due: theirs wait. */
+  readonly #waiting = new Set<string>();
+  #soonest = Number.POSITIVE_INFINITY;
+  #failures = 0;
+  #lastError = '';
+  #arrived = false;
+  #gone = false;
+
+  constructor(deps: DeliverDeps, endpoint: EndpointRow, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#endpoint = endpoint;
+    this.#signal = signal;
+    this.#secrets = openSecrets(needSealer(deps.sealer), endpoint, deps.clock.now());
+  }
+
+  async run(): Promise<void> {
+    let after: PendingNotice | null = null;
+    while (!this.#over()) {
+      const batch = await pendingNotices(this.#deps.db, this.#endpoint.id, { after, limit: BATCH });
+      await this.#sendBatch(batch);
+      after = batch.at(-1) ?? null;
+      if (batch.length < BATCH) break;
+    }
+    await this.#end();
+  }
+
+  #over(): boolean {
+    return this.#signal.aborted || this.#gone || this.#failures >= ENOUGH_FAILURES;
+  }
+
+  async #sendBatch(batch: readonly PendingNotice[]): Promise<void> {
+    const byCustomer = Map.groupBy(batch, ({ customerId }) => customerId);
+    const lists = [...byCustomer.values()];
+    const work = async (): Promise<void> => {
+      for (let list = lists.shift(); list !== undefined; list = lists.shift()) await this.#sendInOrder(list);
+    };
+    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
+  }
+
+  async #sendInOrder(list: readonly PendingNotice[]): Promise<void> {
+    for (const notice of list) {
+      if (this.#over() || this.#waiting.has(notice.customerId)) return;
+      if (notice.nextAttemptAt.getTime() > Date.now()) {
+        this.#wait(notice.customerId, notice.nextAttemptAt);
+        return;
+      }
+      await this.#sendOne(notice);
+    }
+  }
+
+  #wait(customerId: string, until: Date): void {
+    this.#waiting.add(customerId);
+    this.#soonest = Math.min(this.#soonest, until.getTime());
+  }
+
+  async #sendOne(notice: PendingNotice): Promise<void> {
+    const { send = sendOverHttp, retry = RETRY } = this.#deps;
+    const sentAt = new Date();
+    const headers = signedHeaders(notice.id, notice.body, this.#secrets, sentAt);
+    const outcome = await send({ url: this.#endpoint.url, headers, body: notice.body, signal: this.#signal });
+    // A stop is no failure of theirs.
+    if ('error' in outcome && this.#signal.aborted) return;
+    const arrived = 'status' in outcome && outcome.status >= 200 && outcome.status < 300;
+    const attempts = notice.attempts + 1;
+    const nextAttemptAt = new Date(Date.now() + delayAfter(attempts, retry));
+    await this.#deps.db
+      .updateTable('tollgate.notice_deliveries')
+      .set({
+        status: arrived ? 'delivered' : 'pending',
+        attempts,
+        last_attempt_at: sentAt,
+        next_attempt_at: nextAttemptAt,
+        response_status: 'status' in outcome ? outcome.status : null,
+        error: 'error' in outcome ? outcome.error : null,
+      })
+      .where('endpoint_id', '=', this.#endpoint.id)
+      .where('notice_id', '=', notice.id)
+      .execute();
+    if (arrived) {
+      this.#arrived = true;
+      this.#failures = 0;
+      return;
+    }
+    this.#failures += 1;
+    this.#lastError = wordsOf(outcome);
+    this.#gone ||= 'status' in outcome && outcome.status === 410;
+    this.#wait(notice.customerId, nextAttemptAt);
+  }
+
+  /** Writes down how the endpoint does, and sees to it that somebody comes back for what is left. */
+  async #end(): Promise<void> {
+    const { db, giveUpMs = GIVE_UP_MS } = this.#deps;
+    const { id, failing_since: before } = this.#endpoint;
+    const now = new Date();
+    if (this.#signal.aborted) {
+      await comeBack(this.#deps, id, now);
+      return;
+    }
+    const failed = this.#failures > 0 && !this.#arrived;
+    const failingSince = failed ? (before ?? now) : this.#arrived ? null : before;
+    if (this.#gone) return await this.#disable('gone');
+    if (failingSince !== null && now.getTime() - failingSince.getTime() >= giveUpMs)
+      return await this.#disable('failing');
+    // While it hangs or refuses everything, its new notices wait with its old ones.
+    const retryAt = this.#failures >= ENOUGH_FAILURES ? new Date(this.#soonest) : null;
+    if (this.#arrived || failed) {
+      await db
+        .updateTable('tollgate.webhook_endpoints')
+        .set({
+          failing_since: failingSince,
+          retry_at: retryAt,
+          ...(this.#arrived ? { last_delivered_at: now } : {}),
+          ...(this.#lastError === '' ? {} : { last_error: this.#lastError }),
+        })
+        .where('id', '=', id)
+        .execute();
+    }
+    if (this.#soonest < Number.POSITIVE_INFINITY) await comeBack(this.#deps, id, new Date(this.#soonest));
+  }
+
+  async #disable(reason: 'gone' | 'failing'): Promise<void> {
+    const { db, clock, log } = this.#deps;
+    const { id, project_id: projectId } = this.#endpoint;
+    const now = clock.now();
+    await db.transaction().execute(async (tx) => {
+      const row = await tx
+        .updateTable('tollgate.webhook_endpoints')
+        .set({
+          status: 'disabled',
+          disabled_reason: reason,
+          last_error: this.#lastError,
+          retry_at: null,
+          updated_at: new Date(now),
+        })
+        .where('id', '=', id)
+        .where('status', '=', 'enabled')
+        .returning('id')
+        .executeTakeFirst();
+      if (row === undefined) return;
+      const detail = { endpoint: id, reason, last_error: this.#lastError };
+      const self = { actor: 'notices', keyId: null, requestId: null };
+      await recordAudit(tx, { ...self, action: 'webhook_endpoint.disabled', projectId, detail }, now);
+    });
+    log.error(
+      { endpoint: id, project: projectId, reason, last_error: this.#lastError },
+      'A webhook endpoint is disabled: nothing arrives there. Enable it again once it answers; it is sent what it missed',
+    );
+  }
+}
+
+function wordsOf(outcome: Outcome): string {
+  return 'status' in outcome ? `It answered ${outcome.status}.` : outcome.error;
+}

@@ -1,0 +1,48 @@
+import { request as http } from 'node:http';
+import { request as https } from 'node:https';
+import { endpointProblem, guardedLookup } from './target.ts';
+
+export interface Outgoing {
+  url: string;
+  headers: Readonly<Record<string, string>>;
+  body: string;
+  signal: AbortSignal;
+}
+
+/** What came of sending: the answer's status, or why there was none. */
+export type Outcome = { status: number } | { error: string };
+
+export type Send = (outgoing: Outgoing) => Promise<Outcome>;
+
+/** Long enough for an app that thinks, short enough that one that hangs holds nobody up. */
+const TIMEOUT_MS = 10_000;
+
+/** Sends one notice. Redirects are not followed, and of the answer nothing but its status is read. */
+export const sendOverHttp: Send = ({ url, headers, body, signal }) =>
+  new Promise((resolve) => {
+    const problem = endpointProblem(url);
+    if (problem !== null) {
+      resolve({ error: `The URL ${problem}.` });
+      return;
+    }
+    const { protocol } = new URL(url);
+    const request = (protocol === 'https:' ? https : http)(url, {
+      method: 'POST',
+      headers: { ...headers, 'content-length': Buffer.byteLength(body) },
+      lookup: guardedLookup(protocol),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+    request.on('response', (response) => {
+      resolve({ status: response.statusCode ?? 0 });
+      response.destroy();
+    });
+    request.on('error', (error) => resolve({ error: wordsOf(error) }));
+    request.end(body);
+  });
+
+function wordsOf(error: Error): string {
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') {
+    return `There was no answer within ${TIMEOUT_MS / 1000} seconds.`;
+  }
+  return error.message.slice(0, 500);
+}

@@ -1,0 +1,89 @@
+/** Where notices may go: never to the addresses by which a machine is asked for its own secrets. */
+import { lookup as resolve } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+
+/** What this machine and its network are: there `http` is as good as it gets. */
+const OWN = new BlockList();
+/** Link-local addresses (a cloud's metadata service among them), and those that are nobody's. */
+const FORBIDDEN = new BlockList();
+
+for (const [net, prefix] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+] as const) {
+  OWN.addSubnet(net, prefix, 'ipv4');
+}
+OWN.addAddress('::1', 'ipv6');
+OWN.addSubnet('fc00::', 7, 'ipv6');
+for (const [net, prefix] of [
+  ['0.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['224.0.0.0', 3],
+] as const) {
+  FORBIDDEN.addSubnet(net, prefix, 'ipv4');
+}
+FORBIDDEN.addAddress('::', 'ipv6');
+FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
+FORBIDDEN.addSubnet('ff00::', 8, 'ipv6');
+/** AWS answers there too. */
+FORBIDDEN.addAddress('fd00:ec2::254', 'ipv6');
+
+/**
+ * Why a URL cannot be an endpoint, as far as its text tells; null when it can.
+ * @param text - as the app wrote it
+ */
+export function endpointProblem(text: string): string | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || /[\s\p{Cc}]/u.test(text)) {
+    return 'must be a whole URL such as https://app.example.com/tollgate';
+  }
+  if (url.username !== '' || url.password !== '') return 'must not carry a user name or password';
+  if (url.hash !== '') return 'must not have a fragment';
+  const address = literalAddress(url);
+  return address === null ? null : addressProblem(address, url.protocol);
+}
+
+/** Why nothing is sent to an address; null when it is. */
+export function addressProblem(address: string, protocol: string): string | null {
+  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  const kind = plain === address ? family : 'ipv4';
+  if (FORBIDDEN.check(plain, kind)) return `must not lead to ${address}, which no app can have`;
+  if (protocol === 'http:' && !OWN.check(plain, kind)) {
+    return 'may use http only within this machine and private networks; use https';
+  }
+  return null;
+}
+
+/** The URL's host, when it is an address and no name. */
+function literalAddress({ hostname }: URL): string | null {
+  const bare = hostname.replace(/^\[|\]$/g, '');
+  return isIP(bare) === 0 ? null : bare;
+}
+
+/**
+ * A name lookup that fails where an address may not be sent to: the connection is made to what was checked, however
+ * often the name's answer changes.
+ */
+export function guardedLookup(protocol: string): LookupFunction {
+  return (hostname, options, done) => {
+    resolve(hostname, { ...options, all: true }, (error, addresses) => {
+      const problem = error ?? refusal(hostname, addresses, protocol);
+      const [first] = addresses ?? [];
+      if (problem !== null || first === undefined) done(problem ?? new Error(`${hostname} has no address.`), '');
+      else if (options.all === true) done(null, addresses);
+      else done(null, first.address, first.family);
+    });
+  };
+}
+
+function refusal(hostname: string, addresses: readonly { address: string }[], protocol: string): Error | null {
+  for (const { address } of addresses) {
+    const problem = addressProblem(address, protocol);
+    if (problem !== null) return new Error(`${hostname} ${problem}.`);
+  }
+  return null;
+}
