@@ -106,3 +106,33 @@ describe('docs/integrate.md', () => {
     }
   });
 });
+
+describe('docs/notices.md', () => {
+  test('receives what changed, and verifies who says so', async () => {
+    const notices = named('docs/notices.md');
+    const [sample = ''] = blocks(notices, 'ts');
+    // Beside the installed packages, as an app has them.
+    const file = path.join(import.meta.dirname, `../support/.notices-sample-${process.pid}.ts`);
+    await writeFile(file, sample);
+    const port = String(await freePort());
+    const [create = ''] = blocks(notices, 'sh');
+    env = { ...env, PORT: port };
+    const { signing_secret } = JSON.parse(await bash(create));
+    const app = spawn(process.execPath, [file], { env: { ...env, SIGNING_SECRET: signing_secret } });
+    try {
+      let told = '';
+      app.stdout.on('data', (text) => {
+        told += text;
+      });
+      const about = { project_id: tollgate.project.id, customer_id: 'u_told', reason: 'a sample' };
+      await tollgate.secret.post('/features', { code: 'told', name: 'Told', type: 'boolean' });
+      await tollgate.admin.post('/admin/grant', { ...about, feature: 'told' });
+      await tollgate.until(() => told.includes('u_told told\n'), 20_000);
+      await tollgate.admin.post('/admin/revoke', { ...about, feature: 'told' });
+      await tollgate.until(() => told.includes('u_told nothing\n'), 20_000);
+    } finally {
+      app.kill();
+      await rm(file, { force: true });
+    }
+  });
+});

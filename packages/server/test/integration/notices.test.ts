@@ -1,0 +1,398 @@
+/** Apps are told of every change: signed, at least once, in each customer's order, and so that they know all there is. */
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { announcePassedTask } from '../../src/entitlements/announce-passed.ts';
+import { deliverNoticesTask } from '../../src/notices/deliver.ts';
+import { forgetOldNotices } from '../../src/notices/forget.ts';
+import { createLog } from '../../src/platform/log.ts';
+import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+
+const DAY = 24 * 60 * 60 * 1000;
+
+interface Received {
+  headers: IncomingHttpHeaders;
+  body: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails where that is missing.
+  notice: any;
+}
+
+/** An app's endpoint. `answer` decides what it says to each request. */
+class Receiver {
+  readonly all: Received[] = [];
+  answer: (received: Received) => number | 'cut' = () => 204;
+  #server: Server | undefined;
+  url = '';
+
+  async start(): Promise<this> {
+    this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const body = Buffer.concat(chunks).toString('utf8');
+        const received = { headers: request.headers, body, notice: JSON.parse(body) };
+        const status = this.answer(received);
+        this.all.push(received);
+        if (status === 'cut') response.destroy();
+        else response.writeHead(status).end();
+      });
+    });
+    await new Promise<void>((resolve) => this.#server?.listen(0, '127.0.0.1', resolve));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hooks`;
+    return this;
+  }
+
+  of(customerId: string): Received[] {
+    return this.all.filter(({ notice }) => notice.data.customer_id === customerId);
+  }
+
+  async stop(): Promise<void> {
+    this.#server?.closeAllConnections();
+    await new Promise((resolve) => this.#server?.close(resolve));
+  }
+}
+
+let tollgate: Tollgate;
+let receiver: Receiver;
+let now = Date.parse('2026-11-25T12:00:00Z');
+
+beforeAll(async () => {
+  receiver = await new Receiver().start();
+  tollgate = await startTollgate({ clock: { now: () => now } });
+  await tollgate.secret.post('/features', { code: 'pro_export', name: 'Export', type: 'boolean' });
+  await tollgate.secret.post('/features', { code: 'seats', name: 'Seats', type: 'limit' });
+});
+afterAll(async () => {
+  await tollgate.close();
+  await receiver.stop();
+});
+afterEach(async () => {
+  receiver.answer = () => 204;
+  receiver.all.length = 0;
+  const { body } = await tollgate.secret.get('/webhook-endpoints?limit=100');
+  for (const { id } of body.data) await tollgate.secret.delete(`/webhook-endpoints/${id}`);
+});
+
+async function endpoint(url = receiver.url): Promise<{ id: string; signing_secret: string }> {
+  const { status, body } = await tollgate.secret.post('/webhook-endpoints', { url });
+  expect(status).toBe(201);
+  return body;
+}
+
+async function grant(customerId: string, more: object = {}): Promise<{ id: string }> {
+  const about = { project_id: tollgate.project.id, customer_id: customerId, feature: 'pro_export', reason: 'a test' };
+  const { status, body } = await tollgate.admin.post('/admin/grant', { ...about, ...more });
+  expect(status).toBe(201);
+  return body;
+}
+
+const revoke = async (id: string) => await tollgate.admin.post('/admin/revoke', { grant_id: id, reason: 'a test' });
+const arrived = async (customerId: string, count: number) =>
+  await tollgate.until(() => receiver.of(customerId).length >= count, 10_000, `${count} notices of ${customerId}`);
+const entitlements = async (customerId: string) =>
+  (await tollgate.secret.get(`/entitlements?customer_id=${customerId}`)).body;
+
+/** One pass with settings of the test's own, beside those of the running service. */
+async function pass(endpointId: string, deps: Partial<Parameters<typeof deliverNoticesTask>[0]>): Promise<void> {
+  const task = deliverNoticesTask({
+    db: tollgate.database.db,
+    clock: tollgate.clock,
+    log: createLog('silent'),
+    sealer: sealerOfTests,
+    ...deps,
+  });
+  await task({ endpoint_id: endpointId }, { attempt: 1, maxAttempts: 1, signal: new AbortController().signal });
+}
+
+const sealerOfTests = { seal: (text: string) => text, open: () => `whsec_${'A'.repeat(32)}`, isCurrent: () => true };
+
+describe('a notice', () => {
+  it('is signed so that any Standard Webhooks library verifies it, and says what changed, why, and all that holds now', async () => {
+    const { signing_secret } = await endpoint();
+    const { id } = await grant('u_signed');
+    await arrived('u_signed', 1);
+    const [{ headers, body, notice }] = receiver.of('u_signed') as [Received];
+    expect(() => new Webhook(signing_secret).verify(body, headers as Record<string, string>)).not.toThrow();
+    expect(() => new Webhook(signing_secret).verify(`${body} `, headers as Record<string, string>)).toThrow();
+    expect(headers['webhook-id']).toMatch(/^ntc_/);
+    expect(notice).toEqual({
+      type: 'entitlements.updated',
+      timestamp: '2026-11-25T12:00:00.000Z',
+      data: {
+        object: 'notice',
+        customer_id: 'u_signed',
+        sequence: 1,
+        cause: { type: 'grant', id },
+        changes: [
+          {
+            feature: 'pro_export',
+            change: 'gained',
+            before: { entitled: false, value: null, unlimited: false, reason: 'no_source', valid_to: null },
+            after: { entitled: true, value: null, unlimited: false, reason: 'grant', valid_to: null },
+          },
+        ],
+        snapshot: await entitlements('u_signed'),
+      },
+    });
+  });
+
+  it('is signed with the old secret and the new one while one replaces the other', async () => {
+    const made = await endpoint();
+    const { status, body: rotated } = await tollgate.secret.post(`/webhook-endpoints/${made.id}/rotate`, {
+      overlap_seconds: 3600,
+    });
+    expect(status).toBe(201);
+    expect(rotated.signing_secret).not.toBe(made.signing_secret);
+    await grant('u_rotated');
+    await arrived('u_rotated', 1);
+    const [{ headers, body }] = receiver.of('u_rotated') as [Received];
+    for (const secret of [made.signing_secret, rotated.signing_secret]) {
+      expect(() => new Webhook(secret).verify(body, headers as Record<string, string>)).not.toThrow();
+    }
+    now += 3600_000;
+    await grant('u_rotated', { feature: 'seats', value: 3 });
+    await arrived('u_rotated', 2);
+    const last = receiver.of('u_rotated')[1] as Received;
+    const verify = (secret: string) => new Webhook(secret).verify(last.body, last.headers as Record<string, string>);
+    expect(() => verify(rotated.signing_secret)).not.toThrow();
+    expect(() => verify(made.signing_secret)).toThrow();
+  });
+
+  it('is not written down where nobody wants to hear it', async () => {
+    await grant('u_unheard');
+    const { rows } = await tollgate.database.pool.query(
+      `select 1 from tollgate.notices n join tollgate.customers c on c.id = n.customer_id where external_id = 'u_unheard'`,
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('never leaves its project', async () => {
+    await endpoint();
+    const other = (await tollgate.admin.post('/admin/projects', { name: 'Other', slug: 'other' })).body;
+    await tollgate.as(other.secret_key).post('/features', { code: 'pro_export', name: 'Export', type: 'boolean' });
+    const about = { project_id: other.id, customer_id: 'u_theirs', feature: 'pro_export', reason: 'a test' };
+    await tollgate.admin.post('/admin/grant', about);
+    await grant('u_ours');
+    await arrived('u_ours', 1);
+    expect(receiver.of('u_theirs')).toEqual([]);
+    const { body } = await tollgate.secret.get('/webhook-endpoints');
+    const id = body.data[0].id;
+    for (const answer of [
+      await tollgate.as(other.secret_key).get(`/webhook-endpoints/${id}`),
+      await tollgate.as(other.secret_key).patch(`/webhook-endpoints/${id}`, { status: 'disabled' }),
+      await tollgate.as(other.secret_key).post(`/webhook-endpoints/${id}/replay`, { since: '2026-01-01T00:00:00Z' }),
+    ]) {
+      expect(answer.status).toBe(404);
+    }
+  });
+});
+
+describe('what time alone changes', () => {
+  it('is told when it happens, once, in order with the rest', async () => {
+    await endpoint();
+    const start = new Date(now + DAY).toISOString();
+    const end = new Date(now + 2 * DAY).toISOString();
+    await grant('u_timed', { valid_from: start, valid_to: end });
+    await arrived('u_timed', 1);
+    now += 3 * DAY;
+    const sweep = announcePassedTask({ db: tollgate.database.db, clock: tollgate.clock });
+    const info = { attempt: 1, maxAttempts: 1, signal: new AbortController().signal };
+    await Promise.all([sweep({}, info), sweep({}, info), sweep({}, info)]);
+    await sweep({}, info);
+    await arrived('u_timed', 3);
+    const told = receiver.of('u_timed').map(({ notice }) => notice);
+    expect(told.map(({ data }) => data.sequence)).toEqual([1, 2, 3]);
+    expect(told.map(({ data }) => data.changes.map((one: { change: string }) => one.change))).toEqual([
+      ['changed'],
+      ['gained'],
+      ['lost'],
+    ]);
+    expect(told.map(({ timestamp }) => timestamp).slice(1)).toEqual([start, end]);
+    expect(told[1].data.cause).toEqual({ type: 'time', id: start });
+    expect(told[1].data.snapshot.entitlements.pro_export.valid_to).toBe(end);
+    expect(told[2].data.snapshot).toEqual(await entitlements('u_timed'));
+  });
+});
+
+describe('a delivery that fails', () => {
+  it('comes again, with the same id and body, and the customer’s later ones wait behind it', async () => {
+    const { id } = await endpoint();
+    let refusals = 2;
+    receiver.answer = ({ notice }) => {
+      if (notice.data.customer_id !== 'u_slow' || refusals === 0) return 204;
+      refusals -= 1;
+      return refusals === 1 ? 500 : 'cut';
+    };
+    const first = await grant('u_slow');
+    await arrived('u_slow', 1);
+    await revoke(first.id);
+    await grant('u_quick');
+    await arrived('u_quick', 1);
+    const pending = await tollgate.secret.get(`/webhook-endpoints/${id}/deliveries?status=pending`);
+    expect(pending.body.data.map((one: { customer_id: string }) => one.customer_id)).toEqual(['u_slow', 'u_slow']);
+    expect(pending.body.data.at(-1)).toMatchObject({ attempts: 1, response_status: 500, error: null });
+    await makeDue(id);
+    await arrived('u_slow', 2);
+    await makeDue(id);
+    await arrived('u_slow', 4);
+    const told = receiver.of('u_slow');
+    expect(told.map(({ notice }) => notice.data.sequence)).toEqual([1, 1, 1, 2]);
+    expect(new Set(told.slice(0, 3).map(({ body }) => body)).size).toBe(1);
+    expect(new Set(told.slice(0, 3).map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  });
+
+  it('does not disable an endpoint at once; nothing for days does, and enabling sends what was missed', async () => {
+    const { id } = await endpoint();
+    receiver.answer = () => 503;
+    await grant('u_down');
+    await arrived('u_down', 1);
+    await tollgate.until(async () => (await show(id)).failing_since !== null);
+    expect(await show(id)).toMatchObject({ status: 'enabled', last_error: 'It answered 503.' });
+    await makeDue(id, false);
+    await pass(id, { giveUpMs: 0, send: async () => ({ error: 'Nobody is there.' }) });
+    expect(await show(id)).toMatchObject({ status: 'disabled', disabled_reason: 'failing' });
+    const audit = await tollgate.admin.get(
+      `/admin/audit?action=webhook_endpoint.disabled&project_id=${tollgate.project.id}`,
+    );
+    expect(audit.body.data[0].detail).toMatchObject({ endpoint: id, reason: 'failing' });
+    await grant('u_down', { feature: 'seats', value: 2 });
+    receiver.answer = () => 204;
+    receiver.all.length = 0;
+    await makeDue(id, false);
+    await tollgate.secret.patch(`/webhook-endpoints/${id}`, { status: 'enabled' });
+    await arrived('u_down', 2);
+    expect(receiver.of('u_down').map(({ notice }) => notice.data.sequence)).toEqual([1, 2]);
+    expect(await show(id)).toMatchObject({ status: 'enabled', disabled_reason: null, failing_since: null });
+  });
+
+  it('with 410 disables the endpoint', async () => {
+    const { id } = await endpoint();
+    receiver.answer = () => 410;
+    await grant('u_gone');
+    await tollgate.until(async () => (await show(id)).status === 'disabled');
+    expect(await show(id)).toMatchObject({ disabled_reason: 'gone' });
+  });
+
+  const show = async (id: string) => (await tollgate.secret.get(`/webhook-endpoints/${id}`)).body;
+
+  /** The next attempt is due, without waiting for it. */
+  async function makeDue(id: string, ask = true): Promise<void> {
+    await tollgate.database.pool.query(
+      `update tollgate.notice_deliveries set next_attempt_at = now() where endpoint_id = $1`,
+      [id],
+    );
+    await tollgate.database.pool.query(`update tollgate.webhook_endpoints set retry_at = null where id = $1`, [id]);
+    if (!ask) return;
+    await tollgate.database.pool.query(
+      `select graphile_worker.add_job('deliver_notices', json_build_object('endpoint_id', $1::text), 'notices:' || $1)`,
+      [id],
+    );
+  }
+});
+
+describe('a replay', () => {
+  it('sends again what there was since a moment, also to an endpoint that was not there', async () => {
+    await endpoint();
+    const first = await grant('u_replayed');
+    await revoke(first.id);
+    await grant('u_bystander');
+    await arrived('u_replayed', 2);
+    const late = await new Receiver().start();
+    try {
+      const { id } = await endpoint(late.url);
+      const { status, body } = await tollgate.secret.post(`/webhook-endpoints/${id}/replay`, {
+        since: new Date(now - 1).toISOString(),
+        customer_id: 'u_replayed',
+      });
+      expect([status, body.queued]).toEqual([202, 2]);
+      await tollgate.until(() => late.of('u_replayed').length === 2);
+      expect(late.all.map(({ body: text }) => text)).toEqual(receiver.of('u_replayed').map(({ body: text }) => text));
+    } finally {
+      await late.stop();
+    }
+  });
+
+  it('has an end after 30 days', async () => {
+    await endpoint();
+    await grant('u_old');
+    await arrived('u_old', 1);
+    await forgetOldNotices(tollgate.database.db, now + 31 * DAY);
+    const { rows } = await tollgate.database.pool.query('select count(*)::int as left from tollgate.notices');
+    expect(rows[0].left).toBe(0);
+  });
+});
+
+describe('an endpoint', () => {
+  it('is refused where nothing may be sent', async () => {
+    for (const url of ['http://169.254.169.254/', 'http://93.184.216.34/', 'ftp://x', 'https://u:p@app.example/']) {
+      const { status, body } = await tollgate.secret.post('/webhook-endpoints', { url });
+      expect([url, status, body.code, body.errors[0].path]).toEqual([url, 400, 'invalid_request', 'url']);
+    }
+  });
+
+  it('shows its secret once, and keeps it sealed', async () => {
+    const key = { 'idempotency-key': 'make-endpoint' };
+    const { body } = await tollgate.secret.post('/webhook-endpoints', { url: receiver.url }, key);
+    const again = await tollgate.secret.post('/webhook-endpoints', { url: receiver.url }, key);
+    expect(again.body).toEqual({ ...body, signing_secret: null });
+    expect(JSON.stringify((await tollgate.secret.get(`/webhook-endpoints/${body.id}`)).body)).not.toContain('whsec_');
+    const { rows } = await tollgate.database.pool.query('select secrets::text from tollgate.webhook_endpoints');
+    expect(JSON.stringify(rows)).not.toContain(body.signing_secret.slice(6, 20));
+  });
+
+  it('is one of at most ten', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () => tollgate.secret.post('/webhook-endpoints', { url: receiver.url })),
+    );
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(10);
+    expect(answers.find(({ status }) => status !== 201)?.body.code).toBe('too_many_endpoints');
+  });
+});
+
+describe('a subscriber that only follows the notices', () => {
+  it('ends with exactly the service’s state, whatever fails on the way', async () => {
+    await endpoint();
+    const known = new Map<string, { sequence: number; snapshot: object }>();
+    let calls = 0;
+    receiver.answer = ({ notice: { data } }) => {
+      calls += 1;
+      if (calls % 4 === 0) return 500;
+      const before = known.get(data.customer_id);
+      // The order is theirs to promise: nothing may be skipped, and what came before may only come again.
+      if (data.sequence > (before?.sequence ?? 0) + 1) throw new Error('A notice was left out.');
+      if (data.sequence >= (before?.sequence ?? 0)) known.set(data.customer_id, data);
+      return calls % 7 === 0 ? 'cut' : 204;
+    };
+    const customers = Array.from({ length: 12 }, (_, index) => `u_followed_${index}`);
+    await Promise.all(
+      customers.map(async (customer, index) => {
+        for (let round = 0; round < 4; round++) {
+          const { id } = await grant(customer, {
+            valid_to: new Date(now + (index + round + 1) * 3600_000).toISOString(),
+          });
+          if (round % 2 === 0) await revoke(id);
+          await grant(customer, { feature: 'seats', value: round * index });
+        }
+      }),
+    );
+    now += 5 * 3600_000;
+    await announcePassedTask({ db: tollgate.database.db, clock: tollgate.clock })(
+      {},
+      { attempt: 1, maxAttempts: 1, signal: new AbortController().signal },
+    );
+    await tollgate.until(async () => {
+      await tollgate.database.pool.query('update tollgate.notice_deliveries set next_attempt_at = now()');
+      await tollgate.database.pool.query('update tollgate.webhook_endpoints set retry_at = null');
+      await tollgate.database.pool.query(
+        `select graphile_worker.add_job('deliver_notices', json_build_object('endpoint_id', id), 'notices:' || id, job_key => 'again:' || id)
+           from tollgate.webhook_endpoints where status = 'enabled'`,
+      );
+      const { rows } = await tollgate.database.pool.query(
+        `select count(*)::int as left from tollgate.notice_deliveries where status = 'pending'`,
+      );
+      return rows[0].left === 0;
+    }, 25_000);
+    for (const customer of customers) expect(known.get(customer)?.snapshot).toEqual(await entitlements(customer));
+  });
+});
