@@ -34,6 +34,7 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   in: 'invoice',
   inpay: 'invoice_payment',
   pi: 'payment_intent',
+  plink: 'payment_link',
   pm: 'payment_method',
   price: 'price',
   prod: 'product',

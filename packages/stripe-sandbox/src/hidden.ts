@@ -10,6 +10,8 @@ function hiddenPart(world: World, kind: unknown, id: string, field: string): unk
       const session = world.store.get('checkout.session', id) as CheckoutSession;
       return nestedList(session.$.lines, `/v1/checkout/sessions/${id}/line_items`);
     }
+    case 'payment_link.line_items':
+      return nestedList(world.store.get('payment_link', id)?.$.lines ?? [], `/v1/payment_links/${id}/line_items`);
     case 'charge.refunds': {
       const refunds = [...world.store.all('refund', { key: 'charge', value: id })].reverse();
       return nestedList(refunds, `/v1/charges/${id}/refunds`);

@@ -13,6 +13,7 @@ import type { ActiveEntitlement, Feature, ProductFeature } from './model/entitle
 import type { StripeEvent, WebhookEndpoint } from './model/events.ts';
 import type { PaymentIntent, SetupIntent } from './model/intents.ts';
 import type { Invoice, InvoiceItem, InvoicePayment } from './model/invoices.ts';
+import type { PaymentLink } from './model/payment-links.ts';
 import type { Card, PaymentMethod } from './model/payment-methods.ts';
 import type { PortalConfiguration, PortalSession } from './model/portal.ts';
 import type { SubscriptionSchedule } from './model/schedules.ts';
@@ -29,6 +30,7 @@ export type * from './model/entitlements.ts';
 export type * from './model/events.ts';
 export type * from './model/intents.ts';
 export type * from './model/invoices.ts';
+export type * from './model/payment-links.ts';
 export type * from './model/payment-methods.ts';
 export type * from './model/portal.ts';
 export type * from './model/schedules.ts';
@@ -67,6 +69,7 @@ export interface Kinds {
   invoice_payment: InvoicePayment;
   invoiceitem: InvoiceItem;
   payment_intent: PaymentIntent;
+  payment_link: PaymentLink;
   payment_method: PaymentMethod;
   price: Price;
   product: Product;

@@ -1,8 +1,11 @@
+import { StripeError } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import type { SchedulePhase, Subscription, SubscriptionSchedule } from '../model.ts';
 import type { World } from '../world.ts';
 import { cancelSubscription, hasEnded } from './cancellation.ts';
 import type { ItemChange } from './change-items.ts';
+import { type Redemption, redemptionOf } from './discounts.ts';
+import type { Extra } from './invoice-lines.ts';
 import { recurringPrice } from './items.ts';
 import { subscribe } from './subscribe.ts';
 import { updateSubscription } from './update-subscription.ts';
@@ -39,8 +42,31 @@ function itemChanges(world: World, subscription: Subscription, phase: SchedulePh
   return [...changes, ...left.map(({ id }) => ({ id, deleted: true }))];
 }
 
+/** What a phase charges once. */
+function extrasOf(world: World, phase: SchedulePhase): Extra[] {
+  return phase.add_invoice_items.map(({ price, quantity }) => ({ price: world.need('price', price), quantity }));
+}
+
+/** The discounts of a phase. One that is over by then is left out. */
+function redemptionsOf(world: World, phase: SchedulePhase): Redemption[] {
+  return phase.discounts.flatMap(({ coupon, discount, promotion_code }) => {
+    const asked = {
+      coupon: coupon ?? undefined,
+      discount: discount ?? undefined,
+      promotion_code: promotion_code ?? undefined,
+    };
+    try {
+      return [redemptionOf(world, asked, 'discounts')];
+    } catch (error) {
+      if (error instanceof StripeError) return [];
+      throw error;
+    }
+  });
+}
+
 function begin(world: World, schedule: SubscriptionSchedule, phase: SchedulePhase): void {
   const customer = world.need('customer', schedule.customer);
+  const { default_settings: defaults } = schedule;
   const { subscription } = subscribe(world, {
     customer,
     items: phase.items.map((item) => ({
@@ -49,15 +75,16 @@ function begin(world: World, schedule: SubscriptionSchedule, phase: SchedulePhas
       metadata: { ...item.metadata },
     })),
     metadata: { ...phase.metadata },
-    description: phase.description,
+    description: phase.description ?? defaults.description,
     trialEnd: phase.trial_end,
     missingPaymentMethod: 'create_invoice',
+    extras: extrasOf(world, phase),
     anchor: null,
     prorate: phase.proration_behavior !== 'none',
-    collectionMethod: phase.collection_method ?? 'charge_automatically',
-    daysUntilDue: phase.invoice_settings?.days_until_due ?? null,
-    defaultPaymentMethod: phase.default_payment_method,
-    redemptions: [],
+    collectionMethod: phase.collection_method ?? defaults.collection_method,
+    daysUntilDue: phase.invoice_settings?.days_until_due ?? defaults.invoice_settings.days_until_due,
+    defaultPaymentMethod: phase.default_payment_method ?? defaults.default_payment_method,
+    redemptions: redemptionsOf(world, phase),
     onSession: false,
   });
   change(world, subscription, 'customer.subscription.updated', () => {
@@ -88,6 +115,9 @@ function complete(world: World, schedule: SubscriptionSchedule): void {
 
 /** Brings the subscription in line with a phase, which begins now or was changed. */
 export function enterPhase(world: World, schedule: SubscriptionSchedule, phase: SchedulePhase): void {
+  const begins = phase.start_date !== schedule.current_phase?.start_date;
+  const anchor = phase.billing_cycle_anchor ?? schedule.default_settings.billing_cycle_anchor;
+  const startsAnew = begins && anchor === 'phase_start';
   schedule.status = 'active';
   schedule.current_phase = { start_date: phase.start_date, end_date: phase.end_date };
   const subscription = subscriptionOf(world, schedule);
@@ -99,9 +129,15 @@ export function enterPhase(world: World, schedule: SubscriptionSchedule, phase: 
   updateSubscription(world, subscription, {
     items: itemChanges(world, subscription, phase),
     prorationBehavior: phase.proration_behavior,
+    billingCycleAnchor: startsAnew ? 'now' : undefined,
+    collectionMethod: phase.collection_method ?? undefined,
+    daysUntilDue: phase.invoice_settings?.days_until_due ?? undefined,
     description: phase.description ?? undefined,
+    extras: begins ? extrasOf(world, phase) : undefined,
     metadata: phase.metadata,
     defaultPaymentMethod: phase.default_payment_method ?? undefined,
+    redemptions: begins ? redemptionsOf(world, phase) : undefined,
+    trialEnd: phase.trial_end !== null && phase.trial_end > world.clock.now() ? phase.trial_end : undefined,
   });
 }
 

@@ -1,4 +1,5 @@
 import { amountFor } from '../billing/amounts.ts';
+import { checkCodes } from '../billing/code-restrictions.ts';
 import { redemptionOf } from '../billing/discounts.ts';
 import { invalidRequest } from '../errors.ts';
 import type { CheckoutSession, LineItem } from '../model.ts';
@@ -10,6 +11,7 @@ import { priceLines } from './session-amounts.ts';
 import type { sessionFields } from './session-params.ts';
 
 type Given = Params<typeof sessionFields>;
+type Mode = Given['mode'] | undefined;
 type GivenLine = NonNullable<Given['line_items']>[number];
 
 const HOUR = 3600;
@@ -76,7 +78,7 @@ function adjustableOf(line: GivenLine, index: number, quantity: number): LineIte
   return { enabled, maximum, minimum };
 }
 
-function lineOf(world: World, line: GivenLine, index: number, mode: Given['mode']): LineItem {
+function lineOf(world: World, line: GivenLine, index: number, mode: Mode): LineItem {
   const price = priceOf(world, line, index);
   const param = `line_items[${index}][price]`;
   if (line.price !== undefined && !price.active) {
@@ -118,7 +120,12 @@ function lineOf(world: World, line: GivenLine, index: number, mode: Given['mode'
   };
 }
 
-function linesOf(world: World, given: Given): LineItem[] {
+/**
+ * What is sold.
+ *
+ * @param given without a mode the prices decide whether it is a subscription
+ */
+export function linesOf(world: World, given: { line_items: Given['line_items']; mode: Mode }): LineItem[] {
   const lines = (given.line_items ?? []).map((line, index) => lineOf(world, line, index, given.mode));
   if (given.mode === 'setup') {
     if (lines.length > 0)
@@ -206,9 +213,13 @@ export function createSession(world: World, given: Given): CheckoutSession {
   check(world, given);
   const lines = linesOf(world, given);
   const trial = given.subscription_data?.trial_end ?? given.subscription_data?.trial_period_days;
-  const coupons = (given.discounts ?? []).map(
-    (asked, index) => redemptionOf(world, asked, `discounts[${index}]`).coupon,
-  );
+  const redemptions = (given.discounts ?? []).map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`));
+  checkCodes(world, redemptions, {
+    customer: given.customer ?? null,
+    amount: lines.reduce((sum, { amount_subtotal }) => sum + amount_subtotal, 0),
+    currency: lines[0]?.currency ?? 'usd',
+  });
+  const coupons = redemptions.map(({ coupon }) => coupon);
   const { discount, subtotal } = priceLines(lines, coupons, trial !== undefined);
   const total = subtotal - discount;
   const id = world.ids.make('cs_test_');

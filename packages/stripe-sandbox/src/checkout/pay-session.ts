@@ -11,6 +11,7 @@ import { giveMethod } from '../resources/payment-methods.ts';
 import { createSetupIntent } from '../resources/setup-intents.ts';
 import type { World } from '../world.ts';
 import { oneTimeInvoice } from './one-time-invoice.ts';
+import { countCompleted } from './payment-links.ts';
 import { applyCode } from './promotion.ts';
 
 /** What somebody fills into the pay form. */
@@ -151,6 +152,7 @@ function complete(world: World, session: CheckoutSession, customer: Customer | n
     tax_exempt: 'none',
     tax_ids: [],
   };
+  countCompleted(world, session);
   emit(world, 'checkout.session.completed', session);
 }
 

@@ -76,7 +76,7 @@ export interface CheckoutSession {
   mode: 'payment' | 'setup' | 'subscription';
   origin_context: null;
   payment_intent: string | null;
-  payment_link: null;
+  payment_link: string | null;
   payment_method_collection: 'always' | 'if_required' | null;
   payment_method_configuration_details: null;
   payment_method_options: Record<string, never>;

@@ -2,7 +2,15 @@ import type { Metadata } from './shared.ts';
 
 /** A stretch of a schedule, with what is subscribed to in it. */
 export interface SchedulePhase {
-  add_invoice_items: never[];
+  add_invoice_items: {
+    discountable: null;
+    discounts: never[];
+    metadata: Metadata;
+    period: { end: { type: 'min_item_period_end' }; start: { type: 'phase_start' } };
+    price: string;
+    quantity: number;
+    tax_rates: never[];
+  }[];
   application_fee_percent: null;
   billing_cycle_anchor: 'automatic' | 'phase_start' | null;
   billing_thresholds: null;
@@ -11,7 +19,7 @@ export interface SchedulePhase {
   default_payment_method: string | null;
   default_tax_rates: never[];
   description: string | null;
-  discounts: never[];
+  discounts: { coupon: string | null; discount: string | null; promotion_code: string | null }[];
   end_date: number;
   invoice_settings: {
     account_tax_ids: null;
@@ -51,15 +59,15 @@ export interface SubscriptionSchedule {
   customer_account: null;
   default_settings: {
     application_fee_percent: null;
-    billing_cycle_anchor: 'automatic';
+    billing_cycle_anchor: 'automatic' | 'phase_start';
     billing_thresholds: null;
-    collection_method: 'charge_automatically';
-    default_payment_method: null;
-    description: null;
+    collection_method: 'charge_automatically' | 'send_invoice';
+    default_payment_method: string | null;
+    description: string | null;
     invoice_settings: {
       account_tax_ids: null;
       custom_fields: null;
-      days_until_due: null;
+      days_until_due: number | null;
       description: null;
       footer: null;
       issuer: { type: 'self' };

@@ -4,6 +4,7 @@ import { CHECKOUT_PATH, handleCheckout } from './checkout.ts';
 import { handleControl } from './control.ts';
 import { isOwnForm, type PageRequest, type PageResponse, page } from './http.ts';
 import { messagePage } from './layout.ts';
+import { handlePaymentLink, PAYMENT_LINK_PATH } from './payment-link.ts';
 import { handlePortal, PORTAL_PATH } from './portal.ts';
 
 export type { PageRequest, PageResponse } from './http.ts';
@@ -14,6 +15,10 @@ export function handlePage(world: World, request: PageRequest): PageResponse | n
   const checkout = CHECKOUT_PATH.exec(pathname);
   const portal = PORTAL_PATH.exec(pathname);
   const authentication = AUTHENTICATION_PATH.exec(pathname);
+  const link = PAYMENT_LINK_PATH.exec(pathname);
+  if (link !== null && request.method === 'GET') {
+    return handlePaymentLink(world, request, link[1] ?? '', link[2] !== undefined);
+  }
   if (pathname !== '/' && checkout === null && portal === null && authentication === null) return null;
   if (request.method !== 'GET' && request.method !== 'POST') return null;
   if (request.method === 'POST' && !isOwnForm(request)) {

@@ -41,7 +41,7 @@ export const checkoutSessionRoutes = [
           (params.customer_details === undefined ||
             session.customer_details?.email === params.customer_details.email) &&
           (params.payment_intent === undefined || session.payment_intent === params.payment_intent) &&
-          params.payment_link === undefined &&
+          (params.payment_link === undefined || session.payment_link === params.payment_link) &&
           (params.status === undefined || session.status === params.status) &&
           (params.subscription === undefined || session.subscription === params.subscription) &&
           (params.created?.(session.created) ?? true),

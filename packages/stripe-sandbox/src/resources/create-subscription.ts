@@ -1,4 +1,6 @@
+import { amountFor } from '../billing/amounts.ts';
 import { firstAnchor } from '../billing/anchor.ts';
+import { checkCodes } from '../billing/code-restrictions.ts';
 import { redemptionOf } from '../billing/discounts.ts';
 import type { Extra } from '../billing/invoice-lines.ts';
 import { type ItemDraft, recurringPrice } from '../billing/items.ts';
@@ -147,6 +149,11 @@ export function createSubscription(world: World, given: Params<typeof createFiel
   if (behavior === 'error_if_incomplete' && trialEnd === null && costs)
     refuseUnlessPayable(world, { customer: customer.id }, methodId ?? null);
   const redemptions = (given.discounts ?? []).map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`));
+  checkCodes(world, redemptions, {
+    customer: customer.id,
+    amount: items.reduce((sum, { price, quantity }) => sum + amountFor(price, quantity ?? 0), 0),
+    currency: items[0]?.price.currency ?? 'usd',
+  });
   const { subscription } = subscribe(world, {
     customer,
     items,

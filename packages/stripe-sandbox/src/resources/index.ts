@@ -14,6 +14,7 @@ import { invoicePreviewRoutes } from './invoice-preview.ts';
 import { invoiceItemRoutes } from './invoiceitems.ts';
 import { invoiceRoutes } from './invoices.ts';
 import { paymentIntentRoutes } from './payment-intents.ts';
+import { paymentLinkRoutes } from './payment-links.ts';
 import { paymentMethodRoutes } from './payment-methods.ts';
 import { paymentPageRoutes } from './payment-pages.ts';
 import { priceRoutes } from './prices.ts';
@@ -47,6 +48,7 @@ export const apiRoutes = [
   ...invoicePreviewRoutes,
   ...invoiceRoutes,
   ...paymentIntentRoutes,
+  ...paymentLinkRoutes,
   ...paymentPageRoutes,
   ...paymentMethodRoutes,
   ...priceRoutes,

@@ -1,3 +1,4 @@
+import { discountsReader, redemptionOf } from '../billing/discounts.ts';
 import { recurringPrice } from '../billing/items.ts';
 import { addPeriods } from '../billing/periods.ts';
 import { invalidRequest } from '../errors.ts';
@@ -25,14 +26,16 @@ export const prorationBehavior = optional(oneOf('always_invoice', 'create_prorat
 
 /** The parameters of a phase. */
 export const phaseFields = {
-  add_invoice_items: optional(ignored),
+  add_invoice_items: optional(
+    list(group({ price: required(text), quantity: optional(integer), tax_rates: optional(ignored) })),
+  ),
   automatic_tax: optional(ignored),
   billing_cycle_anchor: optional(oneOf('automatic', 'phase_start')),
   collection_method: optional(oneOf('charge_automatically', 'send_invoice')),
   currency: optional(text),
   default_payment_method: optional(text),
   description: optional(clearable(text)),
-  discounts: optional(ignored),
+  discounts: optional(discountsReader),
   duration: optional(
     group({ interval: required(oneOf('day', 'week', 'month', 'year')), interval_count: optional(integer) }),
   ),
@@ -74,6 +77,16 @@ function phaseEnd(world: World, given: GivenPhase, start: number): number {
   return addPeriods(start, recurring, given.duration === undefined ? (given.iterations ?? 1) : 1);
 }
 
+/** The id of a price that is charged once. */
+function oncePrice(world: World, id: string, param: string): string {
+  const price = world.need('price', id, param);
+  if (price.recurring === null) return id;
+  throw invalidRequest(
+    'The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.',
+    { param },
+  );
+}
+
 /** The phases, each from where the one before it ends. */
 export function phasesOf(world: World, given: readonly GivenPhase[], from: number): SchedulePhase[] {
   let start = from;
@@ -87,7 +100,15 @@ export function phasesOf(world: World, given: readonly GivenPhase[], from: numbe
     }
     const trialEnd = phase.trial === true ? end : typeof phase.trial_end === 'number' ? phase.trial_end : null;
     const built: SchedulePhase = {
-      add_invoice_items: [],
+      add_invoice_items: (phase.add_invoice_items ?? []).map((item, at) => ({
+        discountable: null,
+        discounts: [],
+        metadata: {},
+        period: { end: { type: 'min_item_period_end' }, start: { type: 'phase_start' } },
+        price: oncePrice(world, item.price, `phases[${index}][add_invoice_items][${at}][price]`),
+        quantity: item.quantity ?? 1,
+        tax_rates: [],
+      })),
       application_fee_percent: null,
       billing_cycle_anchor: phase.billing_cycle_anchor ?? null,
       billing_thresholds: null,
@@ -96,7 +117,11 @@ export function phasesOf(world: World, given: readonly GivenPhase[], from: numbe
       default_payment_method: phase.default_payment_method ?? null,
       default_tax_rates: [],
       description: phase.description ?? null,
-      discounts: [],
+      discounts: (phase.discounts ?? []).map((asked, at) => {
+        redemptionOf(world, asked, `phases[${index}][discounts][${at}]`);
+        const { coupon = null, promotion_code = null, discount = null } = asked;
+        return { coupon, discount, promotion_code };
+      }),
       end_date: end,
       invoice_settings:
         phase.invoice_settings === undefined

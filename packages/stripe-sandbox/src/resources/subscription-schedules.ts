@@ -4,9 +4,11 @@ import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
 import type { SubscriptionSchedule } from '../model.ts';
 import {
+  clearable,
   flag,
   group,
   ignored,
+  integer,
   list,
   mergeMetadata,
   metadata,
@@ -19,7 +21,37 @@ import {
 } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
+import { usableMethod } from './payment-methods.ts';
 import { type GivenPhase, phaseFields, phasesOf, prorationBehavior } from './schedule-phases.ts';
+
+const defaultSettings = optional(
+  group({
+    billing_cycle_anchor: optional(oneOf('automatic', 'phase_start')),
+    collection_method: optional(oneOf('charge_automatically', 'send_invoice')),
+    default_payment_method: optional(text),
+    description: optional(clearable(text)),
+    invoice_settings: optional(group({ days_until_due: optional(integer) })),
+  }),
+);
+
+/** Sets what holds for phases that do not say otherwise. */
+function applyDefaults(
+  world: World,
+  { customer, default_settings: settings }: SubscriptionSchedule,
+  given: Params<typeof createFields>['default_settings'],
+): void {
+  if (given === undefined) return;
+  settings.billing_cycle_anchor = given.billing_cycle_anchor ?? settings.billing_cycle_anchor;
+  settings.collection_method = given.collection_method ?? settings.collection_method;
+  if (given.description !== undefined) settings.description = given.description;
+  const { default_payment_method: method } = given;
+  if (method !== undefined) {
+    const param = 'default_settings[default_payment_method]';
+    settings.default_payment_method = usableMethod(world, method, customer, param).id;
+  }
+  const days = given.invoice_settings?.days_until_due;
+  if (days !== undefined) settings.invoice_settings.days_until_due = days;
+}
 
 const endBehavior = optional(oneOf('cancel', 'release'));
 
@@ -82,6 +114,11 @@ function fromSubscription(world: World, id: string): SubscriptionSchedule {
     [
       {
         ...(Object.fromEntries(Object.keys(phaseFields).map((name) => [name, undefined])) as unknown as GivenPhase),
+        discounts: subscription.discounts.map((discount) => ({
+          coupon: undefined,
+          discount,
+          promotion_code: undefined,
+        })),
         end_date: Math.max(...items.map((item) => item.current_period_end)),
         items: items.map(({ price, quantity }) => ({
           discounts: undefined,
@@ -114,7 +151,7 @@ function fromSubscription(world: World, id: string): SubscriptionSchedule {
 const createFields = {
   billing_mode: optional(ignored),
   customer: optional(text),
-  default_settings: optional(ignored),
+  default_settings: defaultSettings,
   end_behavior: endBehavior,
   from_subscription: optional(text),
   metadata: optional(metadata),
@@ -143,6 +180,7 @@ function create(world: World, given: Params<typeof createFields>): SubscriptionS
     subscription: null,
     test_clock: customer.test_clock,
   });
+  applyDefaults(world, schedule, given.default_settings);
   emit(world, 'subscription_schedule.created', schedule);
   const [first] = schedule.phases;
   if (first !== undefined && start <= now) {
@@ -187,7 +225,7 @@ export const subscriptionScheduleRoutes = [
     'POST',
     '/subscription_schedules/:id',
     {
-      default_settings: optional(ignored),
+      default_settings: defaultSettings,
       end_behavior: endBehavior,
       metadata: optional(metadata),
       phases: optional(list(group(phaseFields))),
@@ -202,6 +240,7 @@ export const subscriptionScheduleRoutes = [
         change(world, schedule, 'subscription_schedule.updated', () => {
           schedule.metadata = metadataAfter;
           schedule.end_behavior = params.end_behavior ?? schedule.end_behavior;
+          applyDefaults(world, schedule, params.default_settings);
           schedule.phases = phases;
           const now = world.clock.now();
           const current = phases.find(({ start_date, end_date }) => start_date <= now && now < end_date);

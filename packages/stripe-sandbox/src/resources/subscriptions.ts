@@ -1,4 +1,6 @@
+import { amountFor } from '../billing/amounts.ts';
 import { cancelSubscription, hasEnded } from '../billing/cancellation.ts';
+import { checkCodes } from '../billing/code-restrictions.ts';
 import { redemptionOf } from '../billing/discounts.ts';
 import { pauseSubscription } from '../billing/pause.ts';
 import { creditRest } from '../billing/prorate.ts';
@@ -19,6 +21,12 @@ function update(world: World, subscription: Subscription, given: Params<typeof u
   const method = given.default_payment_method;
   if (typeof method === 'string') usableMethod(world, method, subscription.customer, 'default_payment_method');
   const pause = given.pause_collection;
+  const redemptions = given.discounts?.map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`));
+  checkCodes(world, redemptions ?? [], {
+    customer: subscription.customer,
+    amount: subscription.items.data.reduce((sum, item) => sum + amountFor(item.price, item.quantity ?? 0), 0),
+    currency: subscription.currency,
+  });
   updateSubscription(world, subscription, {
     items: given.items?.map((item, index) => ({
       id: item.id,
@@ -41,7 +49,7 @@ function update(world: World, subscription: Subscription, given: Params<typeof u
     description: given.description,
     metadata: given.metadata,
     pauseCollection: pause && { behavior: pause.behavior, resumes_at: pause.resumes_at ?? null },
-    redemptions: given.discounts?.map((asked, index) => redemptionOf(world, asked, `discounts[${index}]`)),
+    redemptions,
     trialEnd: given.trial_end,
     saveDefaultPaymentMethod: given.payment_settings?.save_default_payment_method,
     missingPaymentMethod: given.trial_settings?.end_behavior.missing_payment_method,

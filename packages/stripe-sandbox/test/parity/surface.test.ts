@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { apiRoutes } from '../../src/resources/index.ts';
 import { type Observed, observed } from '../support/observed.ts';
 import { walkCatalog } from './walks/catalog.ts';
-import { walkCheckout, walkPortal } from './walks/checkout.ts';
+import { walkCheckout, walkPaymentLinks, walkPortal } from './walks/checkout.ts';
 import { walkCustomers } from './walks/customers.ts';
 import { walkEntitlements, walkOlderClients, walkTheRest } from './walks/entitlements.ts';
 import { walkInvoices } from './walks/invoices.ts';
@@ -20,6 +20,7 @@ const WALKS: Record<string, (shop: Observed) => Promise<void>> = {
   'time on a test clock': walkTime,
   invoices: walkInvoices,
   checkout: walkCheckout,
+  'payment links': walkPaymentLinks,
   'the customer portal': walkPortal,
   entitlements: walkEntitlements,
   'everything else': walkTheRest,
@@ -65,6 +66,7 @@ const COVERED = [
   'InvoicePayments',
   'Invoices',
   'PaymentIntents',
+  'PaymentLinks',
   'PaymentMethods',
   'Prices',
   'Products',

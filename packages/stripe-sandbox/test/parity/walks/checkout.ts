@@ -54,6 +54,31 @@ export async function walkCheckout({ stripe, control }: Observed): Promise<void>
   await stripe.checkout.sessions.expire(left.id);
 }
 
+/** Payment links and what is bought through one. */
+export async function walkPaymentLinks({ stripe, control }: Observed): Promise<void> {
+  const price = await monthlyPrice(stripe);
+  const link = await stripe.paymentLinks.create({
+    line_items: [{ price: price.id, quantity: 1, adjustable_quantity: { enabled: true, maximum: 5 } }],
+    allow_promotion_codes: true,
+    subscription_data: { trial_settings: { end_behavior: { missing_payment_method: 'cancel' } }, metadata: { a: 'b' } },
+    restrictions: { completed_sessions: { limit: 2 } },
+    expand: ['line_items.data.price.product'],
+  });
+  const once = await stripe.paymentLinks.create({
+    line_items: [{ price_data: { currency: 'usd', unit_amount: 900, product_data: { name: 'Book' } }, quantity: 1 }],
+    payment_intent_data: { description: 'A book', setup_future_usage: 'off_session' },
+    after_completion: { type: 'redirect', redirect: { url: 'https://shop.example/thanks' } },
+  });
+  await stripe.paymentLinks.update(once.id, { active: false, metadata: { a: 'b' }, submit_type: 'book' });
+  await stripe.paymentLinks.retrieve(once.id);
+  await stripe.paymentLinks.listLineItems(link.id);
+  await stripe.paymentLinks.list({ active: true });
+  const visit = await fetch(link.url, { redirect: 'manual' });
+  const session = visit.headers.get('location')?.split('/').at(-1) ?? '';
+  control.payCheckout(session);
+  await stripe.checkout.sessions.retrieve(session, { expand: ['payment_link', 'subscription'] });
+}
+
 /** The customer portal: configurations and sessions. */
 export async function walkPortal({ stripe, control }: Observed): Promise<void> {
   const { subscription } = await boughtSubscription(stripe, control);
