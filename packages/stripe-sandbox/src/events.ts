@@ -13,9 +13,13 @@ function isGroup(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function sameLists(one: unknown, other: unknown): boolean {
-  if (!Array.isArray(one) || !Array.isArray(other) || one.length !== other.length) return false;
-  return one.length === 0 || JSON.stringify(one) === JSON.stringify(other);
+/** Whether two values look the same in JSON. */
+function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((entry, index) => isSame(entry, other[index]));
+  }
+  return isGroup(one) && isGroup(other) && previousAttributes(one, other) === undefined;
 }
 
 /**
@@ -29,7 +33,7 @@ export function previousAttributes(before: Json, after: Json): Json | undefined 
     const [old, fresh] = [before[key], after[key]];
     if (old === fresh) return;
     const nested = isGroup(old) && isGroup(fresh);
-    const was = nested ? previousAttributes(old, fresh) : sameLists(old, fresh) ? undefined : (old ?? null);
+    const was = nested ? previousAttributes(old, fresh) : isSame(old, fresh) ? undefined : (old ?? null);
     if (was === undefined) return;
     previous[key] = was;
     differs = true;

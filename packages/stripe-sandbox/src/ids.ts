@@ -54,15 +54,15 @@ export class Random {
 
   /** Letters and digits. */
   token(length: number): string {
-    let token = '';
+    const codes = new Array<number>(length);
     let word = 0;
     for (let index = 0; index < length; index += 1) {
       // One word is enough for five letters.
       if (index % LETTERS_IN_WORD === 0) word = this.word();
-      token += LETTERS[word % LETTERS.length];
+      codes[index] = LETTERS.charCodeAt(word % LETTERS.length);
       word = Math.floor(word / LETTERS.length);
     }
-    return token;
+    return String.fromCharCode(...codes);
   }
 }
 

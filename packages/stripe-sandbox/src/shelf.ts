@@ -43,7 +43,7 @@ export class Shelf<T extends { id: string }> {
     this.#places.set(object.id, { position: this.#next, object });
     this.#next += 1;
     this.order.push(object);
-    for (const index of this.#indexes.values()) this.#file(index, object);
+    for (const index of this.#indexes.values()) this.#file(index, object, (list) => list.length);
   }
 
   delete(id: string): void {
@@ -72,17 +72,18 @@ export class Shelf<T extends { id: string }> {
       for (const { index, value } of before) {
         if (value === index.key(object)) continue;
         this.#unfile(index, value, object);
-        this.#file(index, object);
+        this.#file(index, object, (list) => this.#placeIn(list, object));
       }
     }
   }
 
-  #file({ key, lists }: Index<T>, object: T): void {
+  #file({ key, lists }: Index<T>, object: T, placeIn: (list: readonly T[]) => number): void {
     const value = key(object);
     if (value === null || value === undefined) return;
     const list = lists.get(value);
+    // Most lists stay as short as this, and an array of one is smaller than an empty one that grew.
     if (list === undefined) lists.set(value, [object]);
-    else list.splice(this.#firstFrom(list, this.position(object.id) ?? 0), 0, object);
+    else list.splice(placeIn(list), 0, object);
   }
 
   #unfile({ lists }: Index<T>, value: Key, object: T): void {
@@ -94,12 +95,13 @@ export class Shelf<T extends { id: string }> {
   }
 
   #takeOut(list: T[], object: T): void {
-    const at = this.#firstFrom(list, this.position(object.id) ?? 0);
+    const at = this.#placeIn(list, object);
     if (list[at] === object) list.splice(at, 1);
   }
 
-  /** The index of the first object in a list whose position is at least the given one. */
-  #firstFrom(list: readonly T[], position: number): number {
+  /** Where an object stands in a list, or would. */
+  #placeIn(list: readonly T[], { id }: T): number {
+    const position = this.position(id) ?? 0;
     let low = 0;
     let high = list.length;
     while (low < high) {
