@@ -40,10 +40,11 @@ format: install
 typecheck: install
 	$(TSC) --noEmit -p tsconfig.json
 
-## Compiles what other programs import (the core and the sandbox) to dist/.
+## Compiles what other programs import: the core to dist/, the sandbox to its own.
 build: install
 	rm -rf dist
 	$(TSC) -p tsconfig.build.json
+	npm run build --silent --workspace @tollgate/stripe-sandbox
 
 ## Writes docs/openapi.json again after a change of a route or schema.
 openapi: install

@@ -1,12 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
+// Packages of this workspace are tested from their source; by default their names lead to what was built.
+const fromSource = { ssr: { resolve: { conditions: ['source', 'module', 'node', 'development|production'] } } };
+
 export default defineConfig({
   test: {
     projects: [
       {
+        ...fromSource,
         test: { name: 'unit', include: ['packages/core/test/**/*.test.ts', 'packages/server/test/unit/**/*.test.ts'] },
       },
       {
+        ...fromSource,
         test: {
           name: 'sandbox',
           include: ['packages/stripe-sandbox/test/**/*.test.ts'],
@@ -14,6 +19,7 @@ export default defineConfig({
         },
       },
       {
+        ...fromSource,
         test: {
           name: 'server',
           include: ['packages/server/test/integration/**/*.test.ts'],
@@ -23,6 +29,7 @@ export default defineConfig({
         },
       },
       {
+        ...fromSource,
         test: {
           name: 'browser',
           include: ['packages/server/test/browser/**/*.test.ts'],

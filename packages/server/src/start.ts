@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Sandbox } from '@tollgate/stripe-sandbox';
+import type { Sandbox } from '../../stripe-sandbox/src/index.ts';
 import { compose } from './compose.ts';
 import { type Config, isLoopback } from './config.ts';
 import { registerDemoRoutes } from './demo/routes.ts';
@@ -117,7 +117,8 @@ async function connectionTo(config: Config, stack: AsyncDisposableStack, log: Lo
 
 async function openSandbox(config: Config, port: number, stack: AsyncDisposableStack): Promise<Sandbox> {
   // A service on a real Stripe has no use for it, nor for the memory that it takes.
-  const { startSandbox } = await import('@tollgate/stripe-sandbox');
+  // By its path: its name leads to what was built, and the service runs from the source.
+  const { startSandbox } = await import('../../stripe-sandbox/src/index.ts');
   const sandbox = await startSandbox({
     port,
     host: config.host,

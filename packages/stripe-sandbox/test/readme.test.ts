@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import Stripe from 'stripe';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Sandbox, startSandbox } from '../src/index.ts';
+import { type Answer, type OpenSandbox, openSandbox, type Sandbox, startSandbox } from '../src/index.ts';
 import { TEST_CARDS } from '../src/pages/test-cards.ts';
 
 let sandbox: Sandbox;
@@ -28,6 +28,19 @@ test('the example of the README runs as it stands, and leads to a checkout that 
     body: new URLSearchParams({ card_number: '4242 4242 4242 4242' }),
   });
   expect(answer.headers.get('location')).toMatch(/^http:\/\/127\.0\.0\.1:3000\/thanks\?session_id=cs_test_/);
+});
+
+test('the example without a socket runs as it stands', async () => {
+  const code = /```js\nimport \{ openSandbox[\s\S]+?```/.exec(readme)?.[0] ?? '';
+  const here = code.replace(/^```.*$/gm, '').replace(/^import .+\n/m, '');
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  const run = AsyncFunction('Stripe', 'openSandbox', `${here}; return { answer, sandbox };`) as (
+    ...given: unknown[]
+  ) => Promise<{ answer: Answer; sandbox: OpenSandbox }>;
+  const { answer, sandbox } = await run(Stripe, openSandbox);
+  expect(answer.status).toBe(200);
+  expect(sandbox.control.state().now).toBe(Date.UTC(2027, 2, 3, 12) / 1000);
+  await sandbox.close();
 });
 
 test('every control call that the README names exists', async () => {
