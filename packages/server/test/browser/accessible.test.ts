@@ -104,6 +104,11 @@ test.each([
   await page.getByRole('button', { name: 'Open the portal' }).click();
   await unfold(page);
   await look(page, 'the portal');
+  await page.getByLabel('$120.00 per year').check();
+  await page.getByRole('button', { name: 'See what it costs' }).click();
+  await look(page, 'the portal with what a change costs');
+  await page.getByRole('link', { name: 'Back', exact: true }).click();
+  await page.getByText('Cancel this plan').click();
   await page.getByRole('button', { name: 'Cancel the plan' }).click();
   await look(page, 'the portal after a cancellation');
   await page.goto(`${here.service.sandboxUrl}/`);

@@ -4,7 +4,9 @@ import { StripeError } from '../errors.ts';
 import type { Faults } from '../faults.ts';
 import { nextDue } from '../time.ts';
 import type { World } from '../world.ts';
-import { controlPage, FAULT_NAMES } from './control-view.ts';
+import { FAULT_NAMES, type TypedFaults } from './control-faults.ts';
+import type { ControlNotice, Section } from './control-parts.ts';
+import { controlPage } from './control-view.ts';
 import { type PageRequest, type PageResponse, page, seeOther } from './http.ts';
 
 const DAY = 86_400;
@@ -18,29 +20,51 @@ const MONTH = {
 
 /** The control page, and what its buttons do. */
 export function handleControl(world: World, request: PageRequest): PageResponse {
-  const query = new URL(request.path, 'http://localhost').searchParams;
+  const show = (notice: ControlNotice | null, faults: TypedFaults | null, status: number) =>
+    page(controlPage(world, { nextChange: nextDue(world), notice, faults }), status);
   if (request.method === 'GET') {
-    const text = DONE[query.get('did') ?? ''];
-    return page(controlPage(world, nextDue(world), text === undefined ? null : { good: true, text }));
+    const did = new URL(request.path, 'http://localhost').searchParams.get('did') ?? '';
+    const [at, text] = DONE[did] ?? [];
+    return show(at === undefined || text === undefined ? null : { at, good: true, text }, null, 200);
   }
   const form = new URLSearchParams(request.body);
   try {
-    return seeOther(`/?did=${act(world, form)}`);
+    const done = act(world, form);
+    // Back to where the button was, where the page says what came of it.
+    return seeOther(`/?did=${done}#${DONE[done]?.[0]}`);
   } catch (error) {
     if (!(error instanceof StripeError)) throw error;
-    return page(controlPage(world, nextDue(world), { good: false, text: error.message }), error.status);
+    const { param } = error.details;
+    if (form.get('action') === 'faults' && param !== undefined) {
+      return show(null, { values: Object.fromEntries(form), name: param, error: error.message }, error.status);
+    }
+    const at = SECTIONS[form.get('action') ?? ''] ?? 'clock';
+    return show({ at, good: false, text: error.message }, null, error.status);
   }
 }
 
-const DONE: Readonly<Record<string, string>> = {
-  advanced: 'The clock has moved.',
-  failing: "The customer's next payment will fail.",
-  settled: 'The payment is no longer under way.',
-  refunded: 'The payment was refunded.',
-  disputed: 'The customer disputes the payment.',
-  closed: 'The dispute is closed.',
-  resent: 'The event was sent again.',
-  faults: 'The faults are set.',
+/** Where a button stands, by its action. */
+const SECTIONS: Readonly<Record<string, Section>> = {
+  advance: 'clock',
+  close_dispute: 'charges',
+  dispute: 'charges',
+  fail_next: 'subscriptions',
+  faults: 'faults',
+  refund: 'charges',
+  resend: 'events',
+  settle: 'charges',
+};
+
+/** What the page says after something was done, and where. */
+const DONE: Readonly<Record<string, readonly [at: Section, text: string]>> = {
+  advanced: ['clock', 'The clock has moved.'],
+  failing: ['subscriptions', "The customer's next payment will fail."],
+  settled: ['charges', 'The payment is no longer under way.'],
+  refunded: ['charges', 'The payment was refunded.'],
+  disputed: ['charges', 'The customer disputes the payment.'],
+  closed: ['charges', 'The dispute is closed.'],
+  resent: ['events', 'The event was sent again.'],
+  faults: ['faults', 'The faults are set.'],
 };
 
 /**
@@ -107,5 +131,5 @@ function readFaults(form: URLSearchParams): Partial<Faults> {
 function numberOf(name: string, text: string, most: number): number {
   const number = Number(text);
   if (number >= 0 && number <= most) return number;
-  throw new StripeError(400, 'invalid_request_error', `${name} has to be a number from 0 to ${most}.`, { param: name });
+  throw new StripeError(400, 'invalid_request_error', `Give a number from 0 to ${most}.`, { param: name });
 }

@@ -8,7 +8,7 @@ export const STYLE = `
 --warn:#f0c36b;--warn-wash:#3a2e14;--ring:#a59cff80}}
 *{box-sizing:border-box}
 html{font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;background:var(--paper);color:var(--ink);
--webkit-text-size-adjust:100%}
+-webkit-text-size-adjust:100%;scroll-padding-top:4.5rem}
 body{margin:0}
 h1,h2,h3,p,ul,ol,dl,dd,figure,fieldset{margin:0;padding:0}
 h1{font-size:1.625rem;line-height:1.25;letter-spacing:-.02em;font-weight:650}
