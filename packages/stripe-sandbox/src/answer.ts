@@ -10,15 +10,26 @@ import type { World } from './world.ts';
 /** A fault was asked for, so no answer comes: the request was carried out (`lost`), or not even that (`hang`). */
 export type NoAnswer = 'hang' | 'lost';
 
+function answerNow(world: World, asked: AskedRequest): Answer | NoAnswer {
+  const { lost, ...answer } = answerApi(world, asked);
+  return lost ? 'lost' : answer;
+}
+
 async function carryOut(world: World, control: Control, asked: AskedRequest): Promise<Answer | NoAnswer> {
   const { method, path } = asked;
   if (path.startsWith('/v1/')) {
     // A request that is to hang is neither carried out nor answered.
     if (world.faults.hangs(method, path)) return 'hang';
     const { latencyMs } = world.faults.settings;
-    if (latencyMs > 0) await world.wait(latencyMs);
-    const { lost, ...answer } = answerApi(world, asked);
-    return lost ? 'lost' : answer;
+    if (latencyMs === 0) return answerNow(world, asked);
+    const key = asked.headers['idempotency-key'];
+    const end = method === 'POST' && typeof key === 'string' ? world.idempotency.begin(key) : null;
+    try {
+      await world.wait(latencyMs);
+      return answerNow(world, asked);
+    } finally {
+      end?.();
+    }
   }
   if (path.startsWith('/_sandbox/')) return answerControl(control, asked);
   catchUp(world);

@@ -39,6 +39,14 @@ function authorize(request: AskedRequest): void {
       'You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. "Authorization: Bearer sk_test_…"). Any test key will do here.',
     );
   }
+  if (/^pk_test_.+/.test(key)) {
+    throw new StripeError(
+      403,
+      'invalid_request_error',
+      'This API call cannot be made with a publishable API key. Please use a secret API key.',
+      { code: 'secret_key_required' },
+    );
+  }
   if (!/^(sk|rk)_test_.+/.test(key)) {
     throw unauthorized(
       `Invalid API Key provided: ${key.slice(0, 8)}… The sandbox takes any key that starts with sk_test_.`,
@@ -66,8 +74,33 @@ function customerNamed(world: World, params: Record<string, unknown>, [id]: stri
   return id === undefined ? null : world.customerOf(id);
 }
 
+/** Versions of Stripe's API are dates, newer ones with a name. Whichever is asked for, objects have the shapes of one. */
+const VERSION = /^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$/;
+const MAX_KEY_LENGTH = 255;
+
+/** @throws StripeError when a header that steers the request cannot be understood */
+function checkHeaders(request: AskedRequest): void {
+  const version = header(request, 'stripe-version');
+  if (version !== undefined && (!VERSION.test(version) || version.slice(0, 10) > API_VERSION.slice(0, 10))) {
+    throw new StripeError(
+      400,
+      'invalid_request_error',
+      `Invalid Stripe API version: ${version}. The sandbox answers every version up to ${API_VERSION}, in the shapes of that one.`,
+    );
+  }
+  const key = header(request, 'idempotency-key');
+  if (key !== undefined && key.length > MAX_KEY_LENGTH) {
+    throw new StripeError(
+      400,
+      'invalid_request_error',
+      `Idempotency keys can have up to ${MAX_KEY_LENGTH} characters, but this one has ${key.length}.`,
+    );
+  }
+}
+
 function carryOut(world: World, request: AskedRequest, requestId: string): Answer {
   authorize(request);
+  checkHeaders(request);
   const [path = '', query = ''] = request.path.split(/\?(.*)/s);
   const found = routes.match(request.method, path.slice('/v1'.length));
   if (found === undefined) throw unknownUrl(request.method, path);

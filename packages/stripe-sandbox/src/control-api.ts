@@ -73,6 +73,7 @@ function failRequests(control: Control, given: Given): object {
   if (method !== undefined) failure.method = method;
   if (path !== undefined) failure.path = path;
   if (given.retryAfter !== undefined) failure.retryAfter = numberOf(given, 'retryAfter');
+  if (typeof given.shouldRetry === 'boolean') failure.shouldRetry = given.shouldRetry;
   control.failRequests(failure);
   return { planned: control.state().plannedRequestFailures };
 }
@@ -90,6 +91,15 @@ const OPERATIONS: Record<string, Operation> = {
     return control.state().faults;
   },
   'POST /_sandbox/fail_requests': failRequests,
+  'POST /_sandbox/roll_secret': (control, given) => {
+    const secret = optionalText(given, 'secret');
+    const seconds = given.seconds === undefined ? undefined : numberOf(given, 'seconds');
+    const rolled = control.rollSecret(textOf(given, 'endpoint'), {
+      ...(secret === undefined ? {} : { secret }),
+      ...(seconds === undefined ? {} : { seconds }),
+    });
+    return { secret: rolled };
+  },
   'POST /_sandbox/fail_next_payment': (control, given) => {
     const customer = optionalText(given, 'customer');
     const declineCode = optionalText(given, 'decline_code');

@@ -130,6 +130,23 @@ export class Control {
     return event;
   }
 
+  /**
+   * Gives a webhook endpoint another signing secret. For a while events are signed with both, as after a roll in the
+   * dashboard.
+   *
+   * @param options the new secret (default: one is made), and for how many seconds the old one stays good (default: a day)
+   * @returns the new secret
+   */
+  rollSecret(endpointId: string, { secret, seconds = 86_400 }: { secret?: string; seconds?: number } = {}): string {
+    const fixed = this.#world.fixedEndpoints.find(({ id }) => id === endpointId);
+    const endpoint = fixed ?? this.#world.need('webhook_endpoint', endpointId);
+    return this.#act(() => {
+      const retired = { secret: endpoint.$.secret, until: this.#world.clock.now() + seconds };
+      endpoint.$ = { secret: secret ?? this.#world.ids.make('whsec_'), retired };
+      return endpoint.$.secret;
+    });
+  }
+
   /** The last attempts to deliver events, oldest first. */
   deliveries(): readonly DeliveryAttempt[] {
     return this.#world.webhooks.attempts;

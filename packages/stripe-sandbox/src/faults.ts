@@ -50,6 +50,8 @@ export interface RequestFailure {
   outcome: number | 'hang' | 'lost';
   /** Seconds, for the `Retry-After` header. */
   retryAfter?: number;
+  /** For the `Stripe-Should-Retry` header, by which clients go before anything else; left out: there is none. */
+  shouldRetry?: boolean;
 }
 
 /** How long a shuffled event is held back at most, in milliseconds. */
@@ -129,7 +131,7 @@ export class FaultPlan {
   request(method: string, path: string): { lost: boolean } {
     const { errorRate, lostResponseRate, rateLimit, seed } = this.settings;
     const failure = this.#take(method, path, (outcome) => outcome !== 'hang');
-    if (failure !== undefined && typeof failure.outcome === 'number') throw failed(failure.outcome, failure.retryAfter);
+    if (failure !== undefined && typeof failure.outcome === 'number') throw failed(failure.outcome, failure);
     if (failure !== undefined) return { lost: true };
     if (rateLimit !== null) this.#limit(rateLimit);
     this.#requests += 1;
@@ -154,8 +156,11 @@ export class FaultPlan {
   }
 }
 
-function failed(status: number, retryAfter: number | undefined): StripeError {
-  const headers = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+function failed(status: number, { retryAfter, shouldRetry }: RequestFailure): StripeError {
+  const headers = {
+    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+    ...(shouldRetry === undefined ? {} : { 'Stripe-Should-Retry': String(shouldRetry) }),
+  };
   const message = `The sandbox was told to fail this request with ${status}.`;
   if (status === 429) return new StripeError(429, 'invalid_request_error', message, { code: 'rate_limit' }, headers);
   return new StripeError(status, status >= 500 ? 'api_error' : 'invalid_request_error', message, {}, headers);

@@ -29,6 +29,9 @@ function keysOf(name: string): string[] {
 export function parseForm(text: string): FormGroup {
   const root = emptyGroup();
   for (const [name, value] of new URLSearchParams(text)) {
+    if (name.includes('\uFFFD') || value.includes('\uFFFD')) {
+      throw invalidRequest('Invalid request: what was sent is not valid UTF-8.');
+    }
     const keys = keysOf(name);
     if (keys.length > MAX_DEPTH) throw invalidRequest(`The parameter ${name} is nested too deeply.`, { param: name });
     let group = root;

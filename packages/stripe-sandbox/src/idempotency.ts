@@ -23,6 +23,7 @@ export function fingerprint(method: string, path: string, body: string): string 
 /** The answers that are given again when a request is repeated under its key. */
 export class IdempotencyKeys {
   readonly #answers = new Map<string, KeptAnswer>();
+  readonly #underWay = new Set<string>();
   readonly #seconds: () => number;
 
   /** @param seconds the time that keys are forgotten by */
@@ -50,6 +51,25 @@ export class IdempotencyKeys {
       );
     }
     return kept;
+  }
+
+  /**
+   * Notes that a request under this key is under way.
+   *
+   * @returns to be called when it is over
+   * @throws StripeError (409) when another one is
+   */
+  begin(key: string): () => void {
+    if (this.#underWay.has(key)) {
+      throw new StripeError(
+        409,
+        'idempotency_error',
+        `There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): ${key}. Please try your request again shortly.`,
+        { code: 'idempotency_key_in_use' },
+      );
+    }
+    this.#underWay.add(key);
+    return () => this.#underWay.delete(key);
   }
 
   keep(key: string, answer: Omit<KeptAnswer, 'at'>): void {

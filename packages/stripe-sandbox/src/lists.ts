@@ -28,7 +28,11 @@ interface Source<T> {
 function limitOf(request: PageRequest): number {
   const limit = request.limit ?? 10;
   if (limit < 1 || limit > 100) {
-    throw invalidRequest(`Invalid limit: ${limit}. It must be between 1 and 100.`, { param: 'limit' });
+    const bound = limit < 1 ? 'greater than or equal to 1' : 'less than or equal to 100';
+    throw invalidRequest(`This value must be ${bound} (it currently is '${limit}').`, {
+      code: 'parameter_invalid_integer',
+      param: 'limit',
+    });
   }
   return limit;
 }

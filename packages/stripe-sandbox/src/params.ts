@@ -57,7 +57,9 @@ export const integer: Reader<number> = (value, path) => {
 /** A whole number of the smallest currency unit that is not below zero. */
 export const amount: Reader<number> = (value, path) => {
   const number = integer(value, path);
-  if (number < 0) throw invalidRequest(`Invalid non-negative integer: ${number}`, { param: path });
+  if (number < 0) {
+    throw invalidRequest(`Invalid non-negative integer: ${number}`, { code: 'parameter_invalid_integer', param: path });
+  }
   return number;
 };
 
@@ -73,6 +75,29 @@ export const flag: Reader<boolean> = (value, path) => {
   const raw = plain(value, path);
   if (raw !== 'true' && raw !== 'false') throw invalidRequest(`Invalid boolean: ${raw}`, { param: path });
   return raw === 'true';
+};
+
+/** Text that could be an e-mail address. */
+export const email: Reader<string> = (value, path) => {
+  const raw = plain(value, path);
+  if (!/^[^@\s]+@[^@\s]+\.[^@\s.]+$/.test(raw)) {
+    throw invalidRequest(`Invalid email address: ${raw}`, { code: 'email_invalid', param: path });
+  }
+  return raw;
+};
+
+/** The three-letter codes of the world's currencies, in lower case as Stripe has them. */
+const CURRENCIES = new Set(Intl.supportedValuesOf('currency').map((code) => code.toLowerCase()));
+
+/** A currency's code, in lower case. */
+export const currencyCode: Reader<string> = (value, path) => {
+  const raw = plain(value, path).toLowerCase();
+  if (!CURRENCIES.has(raw)) {
+    throw invalidRequest(`Invalid currency: ${raw}. It has to be a three-letter ISO code that Stripe supports.`, {
+      param: path,
+    });
+  }
+  return raw;
 };
 
 /** One of the given words. */

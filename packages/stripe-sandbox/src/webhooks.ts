@@ -43,11 +43,17 @@ const KEPT_ATTEMPTS = 2_000;
 /**
  * The header that Stripe sends with a webhook.
  *
+ * @param secrets the endpoint's; while one is being replaced the old and the new one, so that either is enough
  * @param seconds Unix seconds of the receiver's time, which refuses what is old: whatever the sandbox's clock says
  */
-export function signatureHeader(body: string, secret: string, seconds: number): string {
-  const mac = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex');
-  return `t=${seconds},v1=${mac}`;
+export function signatureHeader(body: string, secrets: readonly string[], seconds: number): string {
+  const macs = secrets.map((secret) => createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex'));
+  return [`t=${seconds}`, ...macs.map((mac) => `v1=${mac}`)].join(',');
+}
+
+/** The secrets that hold for an endpoint at a time of the sandbox's clock. */
+export function secretsOf({ $: { secret, retired } }: WebhookEndpoint, now: number): string[] {
+  return [secret, ...(retired !== undefined && retired.until > now ? [retired.secret] : [])];
 }
 
 interface Job {
@@ -64,6 +70,8 @@ interface WebhookParts {
   endpoints: () => readonly WebhookEndpoint[];
   waits: Waits;
   deliver: Deliver;
+  /** The sandbox's time, in Unix seconds. */
+  now: () => number;
   /** The receivers' time, in Unix seconds. */
   signedAt: () => number;
 }
@@ -235,7 +243,7 @@ export class Webhooks {
     const { endpoint, event } = job;
     const headers = {
       'Content-Type': 'application/json; charset=utf-8',
-      'Stripe-Signature': signatureHeader(event.body, endpoint.$.secret, this.#parts.signedAt()),
+      'Stripe-Signature': signatureHeader(event.body, secretsOf(endpoint, this.#parts.now()), this.#parts.signedAt()),
       'User-Agent': 'Stripe/1.0 (+https://stripe.com/docs/webhooks)',
     };
     return this.#parts.deliver({ url: endpoint.url, headers, body: event.body });

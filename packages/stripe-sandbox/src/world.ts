@@ -97,6 +97,7 @@ export class World {
       endpoints: () => [...this.fixedEndpoints, ...this.store.all('webhook_endpoint')],
       waits: this.clock.waits(),
       deliver: options.deliver ?? this.#http.deliver,
+      now: () => this.clock.now(),
       // What listens to HTTP has the machine's time, and refuses a signature that is old.
       signedAt: options.deliver === undefined ? machineSeconds : outside,
     });

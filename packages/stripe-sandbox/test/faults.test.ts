@@ -74,3 +74,26 @@ test('the same seed gives the same ids', async () => {
   };
   expect(await make()).toBe(await make());
 });
+
+test('a client goes by what a 429 says about trying again', async () => {
+  const { sandbox, control } = await sandboxWithClient();
+  const stripe = clientOf(sandbox, { maxNetworkRetries: 1 });
+  control.failRequests({ times: 1, outcome: 429, shouldRetry: true });
+  await expect(stripe.customers.list()).resolves.toBeDefined();
+  control.failRequests({ times: 1, outcome: 429 });
+  await expect(stripe.customers.list()).rejects.toBeInstanceOf(Stripe.errors.StripeRateLimitError);
+  control.failRequests({ times: 1, outcome: 500, shouldRetry: false });
+  await expect(stripe.customers.list()).rejects.toMatchObject({ statusCode: 500 });
+});
+
+test('a second request under a key whose first is still under way is a conflict', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  control.setFaults({ latencyMs: 50 });
+  const make = () => stripe.customers.create({ name: 'Ann' }, { idempotencyKey: 'once' });
+  const [first, second] = await Promise.allSettled([make(), make()]);
+  expect([first, second].map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const refused = [first, second].find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+  expect(refused.reason).toMatchObject({ statusCode: 409, code: 'idempotency_key_in_use' });
+  control.clearFaults();
+  expect((await make()).lastResponse.headers['idempotent-replayed']).toBe('true');
+});

@@ -19,6 +19,26 @@ test('webhooks are signed so that the official client accepts them, and refuses 
   );
 });
 
+test('while a secret is being replaced events are signed with both, and afterwards with the new one alone', async () => {
+  const hook = await receiver();
+  const { stripe, control } = await sandboxWithClient();
+  const { id, secret } = await stripe.webhookEndpoints.create({ url: hook.url, enabled_events: ['customer.created'] });
+  const rolled = control.rollSecret(id, { seconds: 3600 });
+  const send = async () => {
+    await stripe.customers.create({});
+    await control.settled();
+    return hook.received.at(-1) ?? { body: '', signature: '' };
+  };
+  const both = await send();
+  for (const one of [rolled, String(secret)]) {
+    expect(stripe.webhooks.constructEvent(both.body, both.signature, one).type).toBe('customer.created');
+  }
+  control.advance({ seconds: 3600 });
+  const after = await send();
+  expect(stripe.webhooks.constructEvent(after.body, after.signature, rolled).type).toBe('customer.created');
+  expect(() => stripe.webhooks.constructEvent(after.body, after.signature, String(secret))).toThrow(/signature/);
+});
+
 test('signatures carry the real time, however far the sandbox is ahead', async () => {
   const hook = await receiver();
   const { stripe, control } = await sandboxWithClient({ webhooks: [hook] });

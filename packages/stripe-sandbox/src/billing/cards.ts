@@ -14,6 +14,8 @@ export interface CardBehaviour {
   settles?: 'fails' | 'succeeds';
   /** Refunds of it fail after they looked like succeeding, or stay pending for a while. */
   refunds?: 'fail' | 'pend';
+  /** How risky its payments look; those of the highest risk are blocked before they reach a bank. */
+  risk?: 'elevated' | 'highest';
 }
 
 const PAYS: CardBehaviour = { declines: null, declinesLater: null };
@@ -31,6 +33,13 @@ const BEHAVIOURS: Record<string, CardBehaviour> = {
   '4000000000000069': refused('expired_card'),
   '4000000000000127': refused('incorrect_cvc'),
   '4000000000000119': refused('processing_error'),
+  '4000000000006975': refused('card_velocity_exceeded'),
+  '4100000000000019': { ...refused('fraudulent'), risk: 'highest' },
+  '4000000000004954': { ...refused('fraudulent'), risk: 'highest' },
+  '4000000000009235': { ...PAYS, risk: 'elevated' },
+  '4000008260003178': { ...refused('insufficient_funds'), authenticates: true, asksAgain: true },
+  '4000008400001629': { ...refused('generic_decline'), authenticates: true, asksAgain: true },
+  '4000008400001280': { ...refused('processing_error'), authenticates: true, asksAgain: true },
   '4000000000000341': { declines: null, declinesLater: 'generic_decline' },
   '4000000000000259': { ...PAYS, disputes: 'fraudulent' },
   '4000000000002685': { ...PAYS, disputes: 'product_not_received' },
@@ -53,33 +62,6 @@ export function behaviourOf(number: string): CardBehaviour {
   return isIban(number) ? { ...PAYS, settles: 'succeeds' } : PAYS;
 }
 
-/** The ids that Stripe takes in place of a payment method in test mode. */
-export const TEST_PAYMENT_METHODS: Record<string, string> = {
-  pm_card_visa: '4242424242424242',
-  pm_card_mastercard: '5555555555554444',
-  pm_card_amex: '378282246310005',
-  pm_card_chargeDeclined: '4000000000000002',
-  pm_card_visa_chargeDeclined: '4000000000000002',
-  pm_card_chargeDeclinedInsufficientFunds: '4000000000009995',
-  pm_card_chargeCustomerFail: '4000000000000341',
-  pm_card_createDispute: '4000000000000259',
-  pm_card_createDisputeProductNotReceived: '4000000000002685',
-  pm_card_createDisputeInquiry: '4000000000001976',
-  pm_card_authenticationRequired: '4000002760003184',
-  pm_card_threeDSecure2Required: '4000000000003220',
-  pm_card_threeDSecureRequired: '4000000000003063',
-  pm_card_bypassPending: '4000000000000077',
-  pm_card_authenticationRequiredOnSetup: '4000002500003155',
-  pm_card_refundFail: '4000000000005126',
-  pm_card_pendingRefund: '4000000000007726',
-};
-
-/** The brand that a card number's first digits stand for. */
-export function brandOf(number: string): 'amex' | 'mastercard' | 'visa' {
-  if (/^3[47]/.test(number)) return 'amex';
-  return /^(5[1-5]|2[2-7])/.test(number) ? 'mastercard' : 'visa';
-}
-
 /** Whether digits could be a card number (Luhn's check). */
 export function isCardNumber(number: string): boolean {
   if (!/^\d{12,19}$/.test(number)) return false;
@@ -97,6 +79,10 @@ export function isIban(number: string): boolean {
 }
 
 const DECLINE_WORDS: Record<string, { code: string; message: string }> = {
+  card_velocity_exceeded: {
+    code: 'card_declined',
+    message: 'Your card was declined for making repeated attempts too frequently or exceeding its amount limit.',
+  },
   expired_card: { code: 'expired_card', message: 'Your card has expired.' },
   incorrect_cvc: { code: 'incorrect_cvc', message: "Your card's security code is incorrect." },
   insufficient_funds: { code: 'card_declined', message: 'Your card has insufficient funds.' },

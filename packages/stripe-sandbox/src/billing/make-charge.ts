@@ -1,6 +1,6 @@
 import type { Charge, PaymentIntent, PaymentMethod } from '../model.ts';
 import type { World } from '../world.ts';
-import { declineWords } from './cards.ts';
+import { behaviourOf, declineWords } from './cards.ts';
 
 /** What a charge says about the method that it was made with. */
 function methodDetails({ amount }: PaymentIntent, { type, card, sepa_debit }: PaymentMethod): Record<string, unknown> {
@@ -32,6 +32,14 @@ function methodDetails({ amount }: PaymentIntent, { type, card, sepa_debit }: Pa
   };
 }
 
+/** The outcome of a payment that never reaches the bank. */
+const BLOCKED = {
+  network_status: 'not_sent_to_network',
+  reason: 'highest_risk_level',
+  seller_message: 'Stripe blocked this payment as too risky.',
+  type: 'blocked',
+} as const;
+
 /**
  * Stores an attempt to take a payment's money.
  *
@@ -43,6 +51,7 @@ export function makeCharge(
   method: PaymentMethod,
   declineCode: string | null,
 ): Charge {
+  const risk = behaviourOf(method.$.number).risk ?? 'normal';
   const words = declineCode === null ? null : declineWords(declineCode);
   const id = world.ids.make('ch_');
   return world.store.insert('charge', {
@@ -76,9 +85,10 @@ export function makeCharge(
       network_decline_code: null,
       network_status: words === null ? 'approved_by_network' : 'declined_by_network',
       reason: declineCode,
-      risk_level: 'normal',
+      risk_level: risk,
       seller_message: words === null ? 'Payment complete.' : 'The bank did not return any further details.',
       type: words === null ? 'authorized' : 'issuer_declined',
+      ...(risk === 'highest' ? BLOCKED : {}),
     },
     paid: words === null,
     payment_intent: intent.id,

@@ -1,6 +1,7 @@
 import { discountsReader } from '../billing/discounts.ts';
 import {
   amount,
+  currencyCode,
   decimal,
   flag,
   group,
@@ -18,7 +19,7 @@ import { shippingReader } from '../resources/addresses.ts';
 const setupFutureUsage = optional(oneOf('off_session', 'on_session'));
 
 const priceData = group({
-  currency: required(text),
+  currency: required(currencyCode),
   product: optional(text),
   product_data: optional(
     group({

@@ -24,5 +24,9 @@ export interface WebhookEndpoint {
   metadata: Metadata;
   status: 'disabled' | 'enabled';
   url: string;
-  $: { secret: string };
+  $: {
+    secret: string;
+    /** The secret before this one, while both are good; until then in Unix seconds. */
+    retired?: { secret: string; until: number };
+  };
 }

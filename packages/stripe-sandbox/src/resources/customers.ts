@@ -7,6 +7,7 @@ import { listShape, pageOf } from '../lists.ts';
 import type { Customer } from '../model.ts';
 import {
   clearable,
+  email,
   group,
   ignored,
   integer,
@@ -29,7 +30,7 @@ const customerFields = {
   balance: optional(integer),
   coupon: optional(clearable(text)),
   description: optional(clearable(text)),
-  email: optional(clearable(text)),
+  email: optional(clearable(email)),
   invoice_prefix: optional(text),
   invoice_settings: optional(
     group({

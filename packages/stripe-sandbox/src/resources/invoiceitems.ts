@@ -9,6 +9,7 @@ import type { Invoice, InvoiceItem, Price } from '../model.ts';
 import {
   amount,
   clearable,
+  currencyCode,
   decimal,
   flag,
   group,
@@ -28,7 +29,7 @@ import type { World } from '../world.ts';
 const pricing = optional(group({ price: optional(text) }));
 export const priceData = optional(
   group({
-    currency: required(text),
+    currency: required(currencyCode),
     product: required(text),
     tax_behavior: optional(ignored),
     unit_amount: optional(integer),

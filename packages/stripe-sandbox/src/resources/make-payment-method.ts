@@ -1,4 +1,4 @@
-import { brandOf } from '../billing/cards.ts';
+import { factsOf } from '../billing/card-facts.ts';
 import type { PaymentMethod } from '../model.ts';
 import type { World } from '../world.ts';
 
@@ -29,7 +29,7 @@ export function createCard(
   payer: Payer = {},
   expiry: { month: number; year: number } = { month: 12, year: yearOf(world.clock.now()) + 5 },
 ): PaymentMethod {
-  const brand = brandOf(number);
+  const { brand, country, cvcCheck, funding } = factsOf(number);
   return world.store.insert('payment_method', {
     id: world.ids.make('pm_'),
     object: 'payment_method',
@@ -37,13 +37,13 @@ export function createCard(
     billing_details: billingDetails(payer),
     card: {
       brand,
-      checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: 'pass' },
-      country: 'US',
+      checks: { address_line1_check: null, address_postal_code_check: null, cvc_check: cvcCheck },
+      country,
       display_brand: brand,
       exp_month: expiry.month,
       exp_year: expiry.year,
       fingerprint: `fp_${number.slice(-8)}`,
-      funding: 'credit',
+      funding,
       generated_from: null,
       last4: number.slice(-4),
       networks: { available: [brand], preferred: null },

@@ -10,6 +10,7 @@ import type { PaymentIntent, PaymentMethod } from '../model.ts';
 import {
   amount,
   clearable,
+  currencyCode,
   flag,
   ignored,
   list,
@@ -18,6 +19,7 @@ import {
   oneOf,
   optional,
   type Params,
+  type Reader,
   range,
   required,
   text,
@@ -54,13 +56,27 @@ const common = {
   transfer_group: optional(text),
 };
 
+/** Cards are charged no more than this at once. */
+const MOST = 99_999_999;
+
+const payable: Reader<number> = (value, path) => {
+  const number = amount(value, path);
+  if (number > MOST) {
+    throw invalidRequest(`Amount must be no more than ${MOST}, in the smallest currency unit.`, {
+      code: 'amount_too_large',
+      param: path,
+    });
+  }
+  return number;
+};
+
 const createFields = {
   ...common,
-  amount: required(amount),
+  amount: required(payable),
   automatic_payment_methods: optional(ignored),
   confirm: optional(flag),
   confirmation_method: optional(oneOf('automatic', 'manual')),
-  currency: required(text),
+  currency: required(currencyCode),
   customer: optional(text),
   error_on_requires_action: optional(flag),
   mandate_data: optional(ignored),

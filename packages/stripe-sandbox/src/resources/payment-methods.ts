@@ -1,4 +1,5 @@
-import { behaviourOf, declineWords, isCardNumber, TEST_PAYMENT_METHODS } from '../billing/cards.ts';
+import { TEST_PAYMENT_METHODS } from '../billing/card-facts.ts';
+import { behaviourOf, declineWords, isCardNumber } from '../billing/cards.ts';
 import { cardError, invalidRequest, missing } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
@@ -79,8 +80,9 @@ export function checkMethod(world: World, id: string, customerId: string | null,
   if (method.customer !== null && method.customer !== customerId) {
     throw invalidRequest('The payment method you provided has already been attached to a customer.', { param });
   }
-  const { declines } = behaviourOf(method.$.number);
-  if (declines !== null) {
+  const { authenticates, declines } = behaviourOf(method.$.number);
+  // Whether a card that asks its bank is good only shows once it has been asked.
+  if (declines !== null && authenticates !== true) {
     const { code, message } = declineWords(declines);
     throw cardError(message, { code, decline_code: declines, payment_method: { id: method.id } });
   }
@@ -116,6 +118,24 @@ const cardFields = group({
   cvc: optional(text),
   token: optional(text),
 });
+
+/** @throws StripeError (402) when what is given besides the number cannot be on a card */
+function checkCard(
+  world: World,
+  card: { cvc?: string | undefined; exp_month?: number | undefined; exp_year?: number | undefined },
+): void {
+  const { cvc, exp_month: month, exp_year: year } = card;
+  const now = new Date(world.clock.now() * 1000);
+  if (month !== undefined && (month < 1 || month > 12)) {
+    throw cardError("Your card's expiration month is invalid.", { code: 'invalid_expiry_month', param: 'exp_month' });
+  }
+  if (year !== undefined && (year < now.getUTCFullYear() || year > now.getUTCFullYear() + 50)) {
+    throw cardError("Your card's expiration year is invalid.", { code: 'invalid_expiry_year', param: 'exp_year' });
+  }
+  if (cvc !== undefined && !/^\d{3,4}$/.test(cvc)) {
+    throw cardError("Your card's security code is invalid.", { code: 'invalid_cvc', param: 'cvc' });
+  }
+}
 
 const billingFields = group({
   address: optional(ignored),
@@ -153,6 +173,7 @@ export const paymentMethodRoutes = [
         throw invalidRequest('Missing required param: card.', { code: 'parameter_missing', param: 'card' });
       if (!isCardNumber(number))
         throw cardError('Your card number is incorrect.', { code: 'incorrect_number', param: 'number' });
+      checkCard(world, params.card ?? {});
       const expiry =
         params.card?.exp_month === undefined || params.card.exp_year === undefined
           ? undefined

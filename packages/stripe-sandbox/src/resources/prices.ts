@@ -5,6 +5,7 @@ import type { Price, Tier } from '../model.ts';
 import {
   amount,
   clearable,
+  currencyCode,
   decimal,
   flag,
   group,
@@ -48,7 +49,7 @@ const productDataFields = {
 
 /** What a price can be made with. */
 export const priceFields = {
-  currency: required(text),
+  currency: required(currencyCode),
   active: optional(flag),
   billing_scheme: optional(oneOf('per_unit', 'tiered')),
   currency_options: optional(ignored),

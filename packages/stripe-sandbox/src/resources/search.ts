@@ -26,7 +26,7 @@ export const searchRoutes = Object.entries(SEARCHABLE).map(([path, kind]) =>
       if (limit < 1 || limit > 100) throw invalidRequest(`Invalid limit: ${limit}`, { param: 'limit' });
       const from = params.page === undefined ? 0 : Number(params.page);
       if (!Number.isSafeInteger(from) || from < 0) throw invalidRequest('Invalid page.', { param: 'page' });
-      const found = [...world.store.all(kind)].reverse().filter(searchMatcher(params.query));
+      const found = [...world.store.all(kind)].reverse().filter(searchMatcher(path, params.query));
       const more = found.length > from + limit;
       return {
         object: 'search_result',

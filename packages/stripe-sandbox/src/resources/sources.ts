@@ -1,4 +1,4 @@
-import { TEST_PAYMENT_METHODS } from '../billing/cards.ts';
+import { TEST_PAYMENT_METHODS } from '../billing/card-facts.ts';
 import { cardError, missing } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';

@@ -1,6 +1,7 @@
 import { discountsReader } from '../billing/discounts.ts';
 import {
   clearable,
+  currencyCode,
   flag,
   group,
   ignored,
@@ -80,7 +81,7 @@ export const itemFields = {
   price: optional(text),
   price_data: optional(
     group({
-      currency: required(text),
+      currency: required(currencyCode),
       product: required(text),
       recurring: required(
         group({ interval: required(oneOf('day', 'week', 'month', 'year')), interval_count: optional(integer) }),

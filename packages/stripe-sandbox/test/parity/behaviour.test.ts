@@ -194,9 +194,20 @@ test('every kind that Stripe searches can be searched, page by page', async () =
     page: first.next_page as string,
   });
   expect(second.data.map(({ name }) => name)).toEqual(['Ann']);
-  const product = await stripe.products.create({ name: 'Pro' });
-  expect((await stripe.products.search({ query: `created>${product.created - 60}` })).data).toHaveLength(1);
+  const since = Math.floor(Date.now() / 1000) - 60;
+  expect((await stripe.customers.search({ query: `created>${since}` })).data).toHaveLength(4);
+  await stripe.products.create({ name: 'Pro' });
   expect((await stripe.products.search({ query: '-active:"true"' })).data).toEqual([]);
+});
+
+test.each([
+  ['colour:"red"', 'unsupported search field'],
+  ['name~"An"', 'at least 3 characters'],
+  ['name:"Ann" AND email:"a@b.c" OR name:"Bea"', 'not with both'],
+  ['name', 'unable to parse'],
+])('a search for %s is refused', async (query, why) => {
+  const { stripe } = await sandboxWithClient();
+  await expect(stripe.customers.search({ query })).rejects.toThrow(why);
 });
 
 test('a paused subscription is neither renewed nor invoiced, and gives back what was paid for; then it goes on', async () => {

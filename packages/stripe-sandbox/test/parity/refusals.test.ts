@@ -189,7 +189,7 @@ describe('a request that is wrong is refused in Stripe’s words', () => {
 
   test('a key that is none: 401; a repeat key with other parameters: 400, an idempotency error', async () => {
     const stranger = clientOf(sandbox, {});
-    const asStranger = await refusalOf(() => stranger.customers.list({}, { apiKey: 'pk_test_public' }));
+    const asStranger = await refusalOf(() => stranger.customers.list({}, { apiKey: 'nobody' }));
     expect(asStranger).toBeInstanceOf(Stripe.errors.StripeAuthenticationError);
     await stripe.customers.create({ name: 'Ann' }, { idempotencyKey: 'once' });
     const changed = await refusalOf(() => stripe.customers.create({ name: 'Bea' }, { idempotencyKey: 'once' }));

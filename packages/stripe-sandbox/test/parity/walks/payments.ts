@@ -22,7 +22,7 @@ export async function walkPayments({ stripe, control }: Observed): Promise<void>
   await stripe.charges.retrieve(chargeId, { expand: ['payment_intent', 'refunds', 'balance_transaction'] });
   await stripe.charges.update(chargeId, { description: 'Order 7', metadata: { a: 'b' } });
   await stripe.charges.list({ payment_intent: paid.id });
-  await stripe.charges.search({ query: `payment_intent:"${paid.id}"` });
+  await stripe.charges.search({ query: 'payment_method_details.card.last4:"4242"' });
 
   const refund = await stripe.refunds.create({ payment_intent: paid.id, amount: 500, reason: 'requested_by_customer' });
   await stripe.refunds.create({ charge: chargeId });
