@@ -3,6 +3,7 @@ import type { Price, Subscription } from '../model.ts';
 import { type MetadataChange, mergeMetadata } from '../params.ts';
 import type { World } from '../world.ts';
 import { cycleAnchor } from './anchor.ts';
+import type { Redemption } from './discounts.ts';
 import { makeItem, planOf } from './items.ts';
 import { boundaryAfter } from './periods.ts';
 
@@ -14,6 +15,8 @@ export interface ItemChange {
   quantity?: number | undefined;
   metadata?: MetadataChange | undefined;
   deleted?: boolean | undefined;
+  /** The item's own discounts from now on; left out: they stay. */
+  redemptions?: Redemption[] | undefined;
 }
 
 /**

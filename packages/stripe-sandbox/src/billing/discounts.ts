@@ -1,6 +1,14 @@
 import { invalidRequest } from '../errors.ts';
 import { emit } from '../events.ts';
-import type { Coupon, Customer, Discount, InvoiceLine, PromotionCode, Subscription } from '../model.ts';
+import type {
+  Coupon,
+  Customer,
+  Discount,
+  InvoiceLine,
+  PromotionCode,
+  Subscription,
+  SubscriptionItem,
+} from '../model.ts';
 import { group, list, optional, text } from '../params.ts';
 import type { World } from '../world.ts';
 import { addPeriods } from './periods.ts';
@@ -125,7 +133,8 @@ export function applyDiscounts(
   lines: InvoiceLine[],
   discounts: readonly Discount[],
 ): { amount: number; discount: string }[] {
-  return discounts.map((discount) => {
+  const ofLines = lines.flatMap((line) => lineDiscounts(world, line));
+  const ofAll = discounts.map((discount) => {
     const coupon = world.store.get('coupon', discount.source.coupon);
     let left = coupon?.amount_off ?? Number.POSITIVE_INFINITY;
     let given = 0;
@@ -141,6 +150,21 @@ export function applyDiscounts(
     }
     return { amount: given, discount: discount.id };
   });
+  return [...ofLines, ...ofAll];
+}
+
+/** Takes a line's own discounts off it, before those of the whole invoice. */
+function lineDiscounts(world: World, line: InvoiceLine): { amount: number; discount: string }[] {
+  if (!line.discountable) return [];
+  return line.discounts.flatMap((id) => {
+    const discount = world.store.get('discount', id);
+    const coupon = discount && world.store.get('coupon', discount.source.coupon);
+    if (coupon === undefined) return [];
+    const rest = line.amount - line.discount_amounts.reduce((sum, { amount }) => sum + amount, 0);
+    const amount = amountOff(coupon, rest, line.currency);
+    line.discount_amounts.push({ amount, discount: id });
+    return { amount, discount: id };
+  });
 }
 
 /** The discounts of a subscription that still hold. One that is good `once` holds until it was on an invoice. */
@@ -154,18 +178,18 @@ export function activeDiscounts(world: World, ids: readonly string[]): Discount[
 }
 
 /** A discount that is good once has been used when an earlier invoice with something to discount carries it. */
-function isUsedUp(world: World, discount: Discount): boolean {
+function isUsedUp(world: World, discount: Discount, subscription: string): boolean {
   if (world.store.get('coupon', discount.source.coupon)?.duration !== 'once') return false;
-  const invoices = world.store.all('invoice', { key: 'subscription', value: discount.subscription ?? '' });
+  const invoices = world.store.all('invoice', { key: 'subscription', value: subscription });
   return invoices.some(
     ({ status, total_discount_amounts }) =>
       status !== 'void' && total_discount_amounts.some((used) => used.discount === discount.id && used.amount > 0),
   );
 }
 
-/** The discounts of a subscription that its next invoice may have. */
-export function heldDiscounts(world: World, subscription: Pick<Subscription, 'discounts'>): Discount[] {
-  return activeDiscounts(world, subscription.discounts).filter((discount) => !isUsedUp(world, discount));
+/** The discounts of a subscription, or those of one of its items, that its next invoice may have. */
+export function heldDiscounts(world: World, subscription: Subscription, ids = subscription.discounts): Discount[] {
+  return activeDiscounts(world, ids).filter((discount) => !isUsedUp(world, discount, subscription.id));
 }
 
 /** The discount on a customer, which counts for invoices that have none of their own. */
@@ -190,13 +214,29 @@ export function setDiscounts(world: World, subscription: Subscription, redemptio
   }
 }
 
-/** Takes away the discounts of a subscription that are over. */
+/** Gives an item of a subscription these discounts in place of those that it has. */
+export function setItemDiscounts(
+  world: World,
+  subscription: Subscription,
+  item: SubscriptionItem,
+  redemptions: readonly Redemption[],
+): void {
+  const customer = world.store.get('customer', subscription.customer) ?? null;
+  const owner = { customer, subscription: null, subscriptionItem: item.id };
+  item.discounts = redemptions.map((redemption) => (redemption.discount ?? redeem(world, redemption, owner)).id);
+}
+
+/** Takes away the discounts of a subscription and its items that are over. */
 export function dropEndedDiscounts(world: World, subscription: Subscription): void {
-  if (subscription.discounts.length === 0) return;
-  const held = new Set(heldDiscounts(world, subscription).map(({ id }) => id));
-  const over = subscription.discounts.filter((id) => !held.has(id));
+  for (const holder of [subscription, ...subscription.items.data]) dropEnded(world, subscription, holder);
+}
+
+function dropEnded(world: World, subscription: Subscription, holder: { discounts: string[] }): void {
+  if (holder.discounts.length === 0) return;
+  const held = new Set(heldDiscounts(world, subscription, holder.discounts).map(({ id }) => id));
+  const over = holder.discounts.filter((id) => !held.has(id));
   if (over.length === 0) return;
-  subscription.discounts = subscription.discounts.filter((id) => held.has(id));
+  holder.discounts = holder.discounts.filter((id) => held.has(id));
   for (const id of over) {
     const discount = world.store.get('discount', id);
     if (discount !== undefined) emit(world, 'customer.discount.deleted', discount);

@@ -14,6 +14,8 @@ export interface LineDraft {
   invoiceItem?: string | null;
   proration?: boolean;
   metadata?: Metadata;
+  /** The line's own discounts. */
+  discounts?: string[];
 }
 
 export interface InvoiceDraft {
@@ -51,7 +53,7 @@ export function makeLine(
     description: draft.description,
     discount_amounts: [],
     discountable: !proration,
-    discounts: [],
+    discounts: draft.discounts ?? [],
     invoice,
     livemode: false,
     metadata: draft.metadata ?? {},

@@ -1,6 +1,7 @@
 import type { InvoiceItem, Price, Subscription, SubscriptionItem } from '../model.ts';
 import type { World } from '../world.ts';
 import { amountFor, money } from './amounts.ts';
+import { heldDiscounts } from './discounts.ts';
 import type { LineDraft } from './draft-invoice.ts';
 
 const WORDS = { day: 'day', week: 'week', month: 'month', year: 'year' };
@@ -23,11 +24,13 @@ function describe(world: World, item: SubscriptionItem, trial: boolean): string 
 export function periodLines(
   world: World,
   items: readonly SubscriptionItem[],
-  options: { trial?: boolean; share?: (item: SubscriptionItem) => number } = {},
+  options: { subscription?: Subscription; trial?: boolean; share?: (item: SubscriptionItem) => number } = {},
 ): LineDraft[] {
   return items.map((item) => {
     const full = amountFor(item.price, item.quantity ?? 0);
     const share = options.share?.(item) ?? 1;
+    const { subscription } = options;
+    const held = subscription === undefined ? [] : heldDiscounts(world, subscription, item.discounts);
     return {
       amount: options.trial ? 0 : Math.round(full * share),
       description: describe(world, item, options.trial ?? false),
@@ -36,6 +39,7 @@ export function periodLines(
       period: { start: item.current_period_start, end: item.current_period_end },
       subscriptionItem: item.id,
       metadata: { ...item.metadata },
+      discounts: held.map(({ id }) => id),
     };
   });
 }

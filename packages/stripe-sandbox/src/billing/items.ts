@@ -1,6 +1,7 @@
 import { invalidRequest } from '../errors.ts';
 import type { Metadata, Plan, Price, Subscription, SubscriptionItem } from '../model.ts';
 import type { World } from '../world.ts';
+import type { Redemption } from './discounts.ts';
 
 /** One thing that is subscribed to. */
 export interface ItemDraft {
@@ -8,6 +9,8 @@ export interface ItemDraft {
   /** Null for metered prices. */
   quantity: number | null;
   metadata: Metadata;
+  /** The item's own discounts. */
+  redemptions?: Redemption[];
 }
 
 /** The older form of a recurring price, which subscription items still carry. */

@@ -115,9 +115,16 @@ function lastDebit(
 }
 
 /** A charge for a part of a period, net of the discounts that still hold. */
-function netCharge(world: World, subscription: Subscription, state: ItemState, share: number): number {
+function netCharge(
+  world: World,
+  subscription: Subscription,
+  item: SubscriptionItem,
+  state: ItemState,
+  share: number,
+): number {
   const full = amountFor(state.price, state.quantity);
-  const rest = heldDiscounts(world, subscription).reduce((left, { source }) => {
+  const held = heldDiscounts(world, subscription, [...item.discounts, ...subscription.discounts]);
+  const rest = held.reduce((left, { source }) => {
     const coupon = world.store.get('coupon', source.coupon);
     const fits = coupon && (coupon.$.products.length === 0 || coupon.$.products.includes(state.price.product));
     return fits ? left - amountOff(coupon, left, state.price.currency) : left;
@@ -154,7 +161,7 @@ export function prorationsOf(
         : (debit.amount * (end - Math.max(at, debit.start))) / (end - debit.start);
     add(before, -Math.round(Math.max(0, unused)), 'Unused time');
   }
-  if (after !== null) add(after, netCharge(world, subscription, after, share), 'Remaining time');
+  if (after !== null) add(after, netCharge(world, subscription, item, after, share), 'Remaining time');
   return parts;
 }
 

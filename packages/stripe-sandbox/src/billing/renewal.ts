@@ -28,7 +28,7 @@ export function invoiceSubscription(
     subscription,
     reason,
     currency: subscription.currency,
-    lines: [...pendingLines(world, pending), ...periodLines(world, items)],
+    lines: [...pendingLines(world, pending), ...periodLines(world, items, { subscription })],
     discounts: heldDiscounts(world, subscription),
     ...options,
   });

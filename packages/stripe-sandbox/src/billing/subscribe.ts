@@ -9,7 +9,7 @@ import type {
   SubscriptionItem,
 } from '../model.ts';
 import type { World } from '../world.ts';
-import { activeDiscounts, type Redemption, redeem } from './discounts.ts';
+import { activeDiscounts, type Redemption, redeem, setItemDiscounts } from './discounts.ts';
 import { draftInvoice } from './draft-invoice.ts';
 import { type Extra, extraLines, periodLines } from './invoice-lines.ts';
 import type { CollectionOutcome } from './invoices.ts';
@@ -170,6 +170,10 @@ export function subscribe(
   if (draft.trialEnd !== null && draft.trialEnd - TRIAL_NOTICE_SECONDS <= world.clock.now()) {
     subscription.$.trialNoticeFor = draft.trialEnd;
   }
+  draft.items.forEach(({ redemptions }, index) => {
+    const item = subscription.items.data[index];
+    if (item !== undefined && redemptions !== undefined) setItemDiscounts(world, subscription, item, redemptions);
+  });
   emit(world, 'customer.subscription.created', subscription);
   for (const id of subscription.discounts) emit(world, 'customer.discount.created', world.need('discount', id));
   // A trial shorter than the notice is announced at once.
@@ -183,6 +187,7 @@ export function subscribe(
     currency: subscription.currency,
     lines: [
       ...periodLines(world, subscription.items.data, {
+        subscription,
         trial: draft.trialEnd !== null,
         ...(short ? { share: (item) => (draft.prorate ? shareOf(item) : 0) } : {}),
       }),

@@ -1,9 +1,11 @@
 import { cardError } from '../errors.ts';
 import { change } from '../events.ts';
-import type { Invoice, Subscription } from '../model.ts';
+import type { Invoice, Subscription, SubscriptionItem } from '../model.ts';
 import type { World } from '../world.ts';
 import { amountFor } from './amounts.ts';
 import { declineWords } from './cards.ts';
+import type { ItemChange } from './change-items.ts';
+import { setItemDiscounts } from './discounts.ts';
 import { type Extra, pendingItems } from './invoice-lines.ts';
 import type { CollectionOutcome } from './invoices.ts';
 import { declineOf, needsAuthentication } from './payments.ts';
@@ -86,6 +88,15 @@ function changeOncePaid(world: World, subscription: Subscription, plan: UpdatePl
   return outcome;
 }
 
+/** Gives items the discounts that a change names for them. */
+function discountItems(world: World, subscription: Subscription, changes: readonly ItemChange[]): void {
+  for (const { id, price, redemptions } of changes) {
+    const fits = (item: SubscriptionItem) => (id === undefined ? item.price.id === price?.id : item.id === id);
+    const item = redemptions === undefined ? undefined : subscription.items.data.find(fits);
+    if (item !== undefined) setItemDiscounts(world, subscription, item, redemptions ?? []);
+  }
+}
+
 /**
  * Changes a subscription, with its event, and invoices what that makes due at once.
  *
@@ -113,6 +124,7 @@ export function updateSubscription(
   change(world, subscription, 'customer.subscription.updated', () => {
     applyFields(world, subscription, wanted);
     takeOver(subscription, plan.tried);
+    discountItems(world, subscription, wanted.items ?? []);
     const { cancel_at_period_end, canceled_at, cancellation_details } = plan.tried;
     Object.assign(subscription, { cancel_at_period_end, canceled_at, cancellation_details });
     invoice = billChange(world, subscription, plan, wanted);

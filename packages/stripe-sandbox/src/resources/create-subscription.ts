@@ -56,7 +56,14 @@ function itemDrafts(world: World, given: readonly GivenItem[]): ItemDraft[] {
       });
     }
     const metered = price.recurring?.usage_type === 'metered';
-    return { price, quantity: metered ? null : (item.quantity ?? 1), metadata: mergeMetadata({}, item.metadata) };
+    return {
+      price,
+      quantity: metered ? null : (item.quantity ?? 1),
+      metadata: mergeMetadata({}, item.metadata),
+      redemptions: (item.discounts ?? []).map((asked, at) =>
+        redemptionOf(world, asked, `items[${index}][discounts][${at}]`),
+      ),
+    };
   });
   if (new Set(drafts.map(({ price }) => price.currency)).size > 1) {
     throw invalidRequest('All prices of a subscription must use the same currency.', { param: 'items' });

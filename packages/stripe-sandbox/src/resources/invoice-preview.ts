@@ -146,12 +146,12 @@ function subscriptionLines(world: World, stored: Subscription, given: Given): Ch
   const pending = pendingLines(world, pendingItems(world, stored));
   const recurring = given.preview_mode === 'recurring';
   if (plan.invoices && !recurring) {
-    const whole = plan.newPeriod ? periodLines(world, tried.items.data) : [];
+    const whole = plan.newPeriod ? periodLines(world, tried.items.data, { subscription: tried }) : [];
     return { lines: [...pending, ...prorations, ...whole], period: { start: now, end: now } };
   }
   const begins = firstPeriodEnd(tried);
   const ends = tried.cancel_at !== null && tried.cancel_at <= begins;
-  const next = ends ? [] : periodLines(world, itemsFrom(tried, begins));
+  const next = ends ? [] : periodLines(world, itemsFrom(tried, begins), { subscription: tried });
   return {
     lines: recurring ? next : [...pending, ...prorations, ...next],
     period: { start: Math.min(...stored.items.data.map((item) => item.current_period_start)), end: begins },

@@ -1,8 +1,9 @@
+import { redemptionOf } from '../billing/discounts.ts';
 import { updateSubscription } from '../billing/update-subscription.ts';
 import { missing } from '../errors.ts';
 import { listShape, pageOfNested } from '../lists.ts';
 import type { Subscription, SubscriptionItem } from '../model.ts';
-import { flag, integer, optional, required, text } from '../params.ts';
+import { flag, integer, optional, type Params, required, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
 import { itemPrice } from './create-subscription.ts';
@@ -24,13 +25,18 @@ const changeFields = {
   proration_date: optional(integer),
 };
 
+/** The item's own discounts, as parameters give them. */
+function redemptionsOf(world: World, { discounts }: Params<Pick<typeof changeFields, 'discounts'>>) {
+  return discounts?.map((asked, at) => redemptionOf(world, asked, `discounts[${at}]`));
+}
+
 export const subscriptionItemRoutes = [
   route('POST', '/subscription_items', { ...changeFields, subscription: required(text) }, (world, params) => {
     const subscription = world.need('subscription', params.subscription, 'subscription');
     return world.inTimeOf(subscription.customer, () => {
       const { quantity, metadata, payment_behavior, proration_behavior, proration_date } = params;
       updateSubscription(world, subscription, {
-        items: [{ price: itemPrice(world, params, 0), quantity, metadata }],
+        items: [{ price: itemPrice(world, params, 0), quantity, metadata, redemptions: redemptionsOf(world, params) }],
         paymentBehavior: payment_behavior,
         prorationBehavior: proration_behavior,
         prorationDate: proration_date,
@@ -48,7 +54,9 @@ export const subscriptionItemRoutes = [
     return world.inTimeOf(subscription.customer, () => {
       const { quantity, metadata, payment_behavior, proration_behavior, proration_date } = params;
       updateSubscription(world, subscription, {
-        items: [{ id, price: itemPrice(world, params, 0), quantity, metadata }],
+        items: [
+          { id, price: itemPrice(world, params, 0), quantity, metadata, redemptions: redemptionsOf(world, params) },
+        ],
         paymentBehavior: payment_behavior,
         prorationBehavior: proration_behavior,
         prorationDate: proration_date,

@@ -77,6 +77,7 @@ export const cancellationDetails = optional(
 );
 
 export const itemFields = {
+  discounts: optional(discountsReader),
   metadata: optional(metadata),
   price: optional(text),
   price_data: optional(

@@ -34,6 +34,7 @@ function update(world: World, subscription: Subscription, given: Params<typeof u
       quantity: item.quantity,
       metadata: item.metadata,
       deleted: item.deleted,
+      redemptions: item.discounts?.map((asked, at) => redemptionOf(world, asked, `items[${index}][discounts][${at}]`)),
     })),
     extras: given.add_invoice_items && extrasOf(world, given.add_invoice_items),
     paymentBehavior: given.payment_behavior,

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { at } from '../scene.ts';
 import type { Story } from '../story.ts';
-import { card, latestInvoice, update } from './acts.ts';
+import { card, change, latestInvoice, update } from './acts.ts';
 
 const TRIAL = { from: '2026-06-01', to: ['20/month'] };
 const SCHEDULED = { from: '2026-06-01' };
@@ -179,6 +179,26 @@ export const DISCOUNTS: Story[] = [
         },
       },
       { at: '2026-07-01', bills: ['cycle: +20 off 20 = 0 paid'] },
+    ],
+  },
+  {
+    title: 'a coupon on one item takes nothing off the others, and is in its prorations',
+    from: '2026-06-01',
+    to: ['20/month', '10/month'],
+    steps: [
+      {
+        does: async ({ stripe, subscription, item }) => {
+          const coupon = await stripe.coupons.create({ percent_off: 50, duration: 'forever' });
+          const items = [{ id: await item(), discounts: [{ coupon: coupon.id }] }];
+          await stripe.subscriptions.update(subscription, { items });
+        },
+      },
+      { at: '2026-07-01', bills: ['cycle: +20 +10 off 10 = 20 paid'] },
+      {
+        at: '2026-07-16T22:00',
+        does: change({ price: '60/month' }, { proration_behavior: 'always_invoice' }),
+        bills: ['update: -5 +15 = 10 paid'],
+      },
     ],
   },
   {
