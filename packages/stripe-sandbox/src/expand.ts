@@ -48,6 +48,9 @@ export const KIND_OF_PREFIX: Record<string, Kind> = {
   we: 'webhook_endpoint',
 };
 
+/** What is hidden in a field that can be expanded, but that this object does not have. */
+export const NOTHING = Symbol('nothing');
+
 const SHOWN_IN_NESTED_LIST = 10;
 
 /**
@@ -87,6 +90,7 @@ function expandField(target: Json, field: string, lookup: Lookup, refuse: () => 
   if (!(field in target) || target[field] === undefined) {
     const hidden = lookup.hidden(target, field);
     if (hidden === undefined) refuse();
+    if (hidden === NOTHING) return undefined;
     target[field] = isGroup(hidden) ? bare(hidden) : shownValue(hidden);
     return target[field];
   }

@@ -1,4 +1,4 @@
-import type { Lookup } from './expand.ts';
+import { type Lookup, NOTHING } from './expand.ts';
 import { nestedList } from './lists.ts';
 import type { CheckoutSession, Invoice } from './model.ts';
 import type { World } from './world.ts';
@@ -33,10 +33,11 @@ function hiddenPart(world: World, kind: unknown, id: string, field: string): unk
     }
     case 'coupon.applies_to': {
       const products = world.store.get('coupon', id)?.$.products ?? [];
-      return products.length === 0 ? undefined : { products };
+      return products.length === 0 ? NOTHING : { products };
     }
     case 'price.tiers':
       return world.store.get('price', id)?.$.tiers;
+    case 'coupon.currency_options':
     case 'price.currency_options':
       return {};
     default:

@@ -134,6 +134,12 @@ test('what cannot be expanded is refused', async () => {
   expect(await errorOf(stripe.customers.retrieve(id, { expand: ['colour'] }))).toMatchObject({ param: 'expand' });
 });
 
+test('what can be expanded but is not there stays away', async () => {
+  const { stripe } = await sandboxWithClient();
+  const coupon = await stripe.coupons.create({ percent_off: 5, duration: 'once', expand: ['applies_to'] });
+  expect(coupon).not.toHaveProperty('applies_to');
+});
+
 test('the API version that was asked for is said back', async () => {
   const { sandbox } = await sandboxWithClient();
   const list = await clientOf(sandbox).customers.list();
