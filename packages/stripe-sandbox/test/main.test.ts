@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -92,6 +92,30 @@ test('what is in its file survives a restart', async () => {
   expect((await first.ended).code).toBe(0);
   const second = await run('--port', '0', '--file', file);
   expect(await sdk(second.url).customers.retrieve(made.id)).toMatchObject({ email: 'ada@example.com' });
+  await rm(directory, { recursive: true, force: true });
+});
+
+test('whatever moment it is killed at, its file holds a whole state', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'stripe-sandbox-'));
+  const file = path.join(directory, 'state.json');
+  const first = await run('--port', '0', '--file', file);
+  const stripe = sdk(first.url);
+  const kept = await stripe.customers.create({ email: 'ada@example.com' });
+  await expect.poll(() => readFile(file, 'utf8').catch(() => ''), { timeout: 20_000 }).toContain(kept.id);
+  // It writes while this goes on, and is killed somewhere in it.
+  let made = 0;
+  const goOn = async (): Promise<void> => {
+    for (;;) {
+      await stripe.customers.create({ description: 'x'.repeat(400) });
+      made += 1;
+    }
+  };
+  const broken = Promise.all([goOn(), goOn(), goOn(), goOn()]).catch((error: unknown) => error);
+  await expect.poll(() => made, { timeout: 20_000 }).toBeGreaterThan(300);
+  first.child.kill('SIGKILL');
+  expect(await broken).toBeInstanceOf(Stripe.errors.StripeConnectionError);
+  const second = await run('--port', '0', '--file', file);
+  expect(await sdk(second.url).customers.retrieve(kept.id)).toMatchObject({ email: 'ada@example.com' });
   await rm(directory, { recursive: true, force: true });
 });
 
