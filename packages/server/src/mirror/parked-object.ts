@@ -87,7 +87,7 @@ interface Attempt {
   parking: Parking;
 }
 
-/** What was dismissed stays so until the evidence changes. @returns the status that it has afterwards */
+/** What an operator decided stays so; what was dismissed, until the evidence changes. @returns the status that it has afterwards */
 async function park(tx: Tx, { connectionId, now, parking }: Attempt, result: SyncResult): Promise<string> {
   const { ref, cause, detail } = parking;
   const candidates = JSON.stringify(result.candidates ?? []);
@@ -100,8 +100,10 @@ async function park(tx: Tx, { connectionId, now, parking }: Attempt, result: Syn
     project_ids: projectIds,
     last_tried_at: at,
   };
-  const stays = sql<boolean>`parked_objects.status = 'dismissed'
-    and parked_objects.reason = excluded.reason and parked_objects.candidates = excluded.candidates`;
+  // Of what is attached only an attempt that began before can say so; a Stripe customer's link is a matter of its own.
+  const stays = sql<boolean>`(parked_objects.status = 'attached' and parked_objects.object_type <> 'customer')
+    or (parked_objects.status = 'dismissed' and parked_objects.reason = excluded.reason
+      and parked_objects.candidates = excluded.candidates)`;
   const { status } = await tx
     .insertInto('tollgate.parked_objects')
     .values({
@@ -118,7 +120,7 @@ async function park(tx: Tx, { connectionId, now, parking }: Attempt, result: Syn
       conflict.columns(['connection_id', 'object_type', 'object_id']).doUpdateSet((set) => ({
         ...tried,
         tries: set('tollgate.parked_objects.tries', '+', 1),
-        status: sql<'open' | 'dismissed'>`case when ${stays} then 'dismissed' else 'open' end`,
+        status: sql<'open' | 'attached' | 'dismissed'>`case when ${stays} then parked_objects.status else 'open' end`,
         settled_at: sql<Date | null>`case when ${stays} then parked_objects.settled_at end`,
         resolution: sql<string | null>`case when ${stays} then parked_objects.resolution end`,
       })),
