@@ -1,4 +1,6 @@
 /** The one place that wires: every room gets here what it needs, and nothing else knows them all. */
+import { registerAdoptionRoutes } from './adoption/routes.ts';
+import { type ImportOptions, importTask } from './adoption/run.ts';
 import { registerAuditRoutes } from './audit/routes.ts';
 import { registerCatalogRoutes } from './catalog/routes.ts';
 import { registerCheckoutRoutes } from './checkout/checkout-routes.ts';
@@ -51,6 +53,8 @@ export interface Parts {
   pollMs?: number;
   /** How reconciliation treats Stripe: its pace, and how many objects it asks for at once. */
   reconcile?: ReconcileOptions;
+  /** The same for imports. */
+  import?: ImportOptions;
   limits?: Pick<AppOptions, 'rateLimit' | 'failedAttempts' | 'bodyLimit' | 'idempotencyStaleAfterMs' | 'trustProxy'>;
 }
 
@@ -143,6 +147,7 @@ export async function compose(parts: Parts): Promise<Service> {
     registerNoticeRoutes(app, { db, clock, sealer: parts.sealer });
     registerInboxRoutes(app, { db, clock, connections, log });
     registerParkedRoutes(app, { db, clock, connections, log, snapshots: reader });
+    registerAdoptionRoutes(app, { db, clock });
     registerReconciliationRoutes(app, { db, clock, connections });
     registerRevenueRoutes(app, { db, clock });
     registerAuditRoutes(app, { db });
@@ -157,6 +162,7 @@ export async function compose(parts: Parts): Promise<Service> {
       ...inboxTasks({ ...mirror, syncObject: (request) => syncObject(mirror, request) }),
       recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
       reconcile: reconcileTask(mirror, parts.reconcile),
+      import: importTask({ ...mirror, requestRecomputation }, parts.import),
       schedule_reconcile: scheduleReconcileTask(mirror),
       announce_passed: announcePassedTask({ db: work.db, clock }),
       housekeeping: housekeepingTask({ db: work.db, clock, forget: [forgetOldNotices] }),

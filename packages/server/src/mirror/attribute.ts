@@ -20,6 +20,17 @@ export interface AttributionHints {
   productIds: readonly string[];
   /** Set on payment links and foreign sessions: the app's own id of the customer. The payer can change it. */
   clientReferenceId?: string | null;
+  /** Where nothing else names a customer. */
+  declared?: Declared | undefined;
+}
+
+/** An operator's word on a whole account: its customers in a project are called so. */
+export interface Declared {
+  projectId: string;
+  /** The app's own id; null where the Stripe customer does not have what it is to be read from. */
+  externalId: string | null;
+  /** Whether the Stripe customer may be linked: not where other projects are served through the account. */
+  links: boolean;
 }
 
 export type Attribution =
@@ -113,8 +124,14 @@ export async function attributeBy(
     return stamps.own.length > 0 ? parked('stamped_project_unknown') : { status: 'ignored', reason: 'not_ours' };
   }
   const link = links.find((candidate) => candidate.project_id === projectId);
-  if (link === undefined && links.length > 0 && certain.length === 0) return parked('project_conflict');
+  const { declared } = hints;
+  const isDeclared = declared?.projectId === projectId;
+  if (link === undefined && links.length > 0 && certain.length === 0 && !isDeclared) return parked('project_conflict');
   if (link !== undefined) claims.push({ proof: false, projectId, customerId: link.id, externalId: null });
+  const named = claims.some(({ customerId, externalId }) => customerId !== null || externalId !== null);
+  if (!named && isDeclared && declared.externalId !== null && isExternalId(declared.externalId)) {
+    claims.push({ proof: declared.links, projectId, customerId: null, externalId: declared.externalId });
+  }
   const found = await customerOf(source, projectId, claims, hints.clientReferenceId ?? null);
   return typeof found === 'string' ? parked(found) : found;
 }

@@ -53,7 +53,7 @@ export async function loadClaims(
     },
     linkedTo: async (id) => (asked.stripeCustomers.has(id) ? (linkedBy.get(id) ?? []) : await single.linkedTo(id)),
     hasProject: async (id) => (asked.projects.has(id) ? projects.includes(id) : await single.hasProject(id)),
-    customer: async (id) => (asked.customers.has(id) ? customerBy.get(id) : await single.customer(id)),
+    customer: async (id) => customerBy.get(id) ?? (asked.customers.has(id) ? undefined : await single.customer(id)),
     named: async (projectId, externalIds) => {
       if (!projects.includes(projectId) || !externalIds.every((id) => asked.customers.has(id))) {
         return await single.named(projectId, externalIds);
@@ -83,7 +83,7 @@ function namedIn(hints: readonly AttributionHints[]): Asked {
     projects: new Set(),
     customers: new Set(),
   };
-  for (const { known, metadata, stripeCustomer, priceIds, productIds, clientReferenceId } of hints) {
+  for (const { known, metadata, stripeCustomer, priceIds, productIds, clientReferenceId, declared } of hints) {
     for (const { kind, id } of known) {
       asked.known.add(`${kind} ${id}`);
       asked.objects.add(id);
@@ -91,6 +91,8 @@ function namedIn(hints: readonly AttributionHints[]): Asked {
     for (const id of [...priceIds, ...productIds]) asked.sold.add(id);
     if (stripeCustomer !== null) asked.stripeCustomers.add(stripeCustomer.id);
     if (clientReferenceId) asked.customers.add(clientReferenceId);
+    if (declared !== undefined) asked.projects.add(declared.projectId);
+    if (declared?.externalId) asked.customers.add(declared.externalId);
     for (const stamp of [...metadata, stripeCustomer?.metadata].map(readStamps)) {
       if (stamp?.projectId) asked.projects.add(stamp.projectId);
       if (stamp?.customerId) asked.customers.add(stamp.customerId);

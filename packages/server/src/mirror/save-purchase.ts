@@ -15,7 +15,7 @@ import { saveOwned } from './save-owned.ts';
 import type { Fetch } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
 import type { CustomerShape } from './shapes.ts';
-import type { SyncRequest, SyncResult } from './types.ts';
+import type { Payer, SyncRequest, SyncResult } from './types.ts';
 import { wakeOwnEvents } from './wake-own-events.ts';
 
 /** What a purchase says about whose it is. */
@@ -61,7 +61,8 @@ export async function savePurchase(
   if (known === undefined && !isPurchase(purchase)) {
     return { status: 'ignored', reason: 'nothing_bought', projectId: null, customerId: null };
   }
-  const owner = await lockOwner(tx, connection, purchaseHints(purchase), fetch.now);
+  const declared = request.declared?.(payerOf(purchase));
+  const owner = await lockOwner(tx, connection, { ...purchaseHints(purchase), declared }, fetch.now);
   if ('refused' in owner) return owner.refused;
   const { customer, proven, displaced } = owner;
   const stripeCustomer = customerOf(purchase);
@@ -105,6 +106,11 @@ async function recordPurchase(
   };
   await recordPayment(tx, connectionId, payment, beside ? 'part' : 'whole');
   if (!beside) await recordMoneyBack(tx, connectionId, { ...owned, id }, purchase);
+}
+
+/** Who pays through a link need not become a customer. */
+export function payerOf(purchase: FetchedPurchase): Payer {
+  return customerOf(purchase) ?? { id: null, email: purchase.session.customer_details?.email ?? null };
 }
 
 function customerOf({ intent, session }: FetchedPurchase): CustomerShape | null {

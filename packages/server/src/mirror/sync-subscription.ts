@@ -1,7 +1,7 @@
 import { lockCustomer } from '../customers/lock.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
-import { type AttributionHints, attribute } from './attribute.ts';
+import { type AttributionHints, attribute, type Declared } from './attribute.ts';
 import { currentFact } from './current-fact.ts';
 import { paymentsIn } from './fetch-invoice-payment.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
@@ -41,7 +41,8 @@ export async function syncSubscription(
   const parking = { ref: request.ref, cause: request.cause, detail };
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking };
   if (fetched === null) return await endSubscription(deps, request, fetch);
-  const hints = await completeHints(deps, connection, fetched, session);
+  const declared = request.declared?.(fetched.customer);
+  const hints = { ...(await completeHints(deps, connection, fetched, session, declared)), declared };
   return await applyInOrder(db, fetch, async (tx) => {
     const owner = await lockOwner(tx, connection, hints, fetch.now);
     if ('refused' in owner) return owner.refused;
@@ -110,8 +111,9 @@ export async function completeHints(
   connection: StripeConnection,
   fetched: FetchedSubscription,
   session: SessionHints | null,
+  declared?: Declared,
 ): Promise<AttributionHints> {
-  const own = subscriptionHints(fetched);
+  const own = { ...subscriptionHints(fetched), declared };
   let from = session;
   if (from === null) {
     const found = await attribute(db, connection, own);

@@ -3,7 +3,9 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
 import type { Connections } from '../stripe/connections.ts';
+import type { Declared } from './attribute.ts';
 import type { Candidate } from './parked-object.ts';
+import type { CustomerShape } from './shapes.ts';
 
 export type ObjectType = 'subscription' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';
 
@@ -20,6 +22,11 @@ export interface MirrorDeps {
   log: Log;
 }
 
+/** Who paid, as Stripe knows them: a customer, or somebody who left nothing but an address. */
+export interface Payer extends Pick<CustomerShape, 'email' | 'metadata'> {
+  id: string | null;
+}
+
 export interface SyncRequest {
   connectionId: string;
   ref: ObjectRef;
@@ -27,6 +34,8 @@ export interface SyncRequest {
   cause: Cause;
   /** The object that somebody asked for, when this one is only looked at along with it. */
   partOf?: ObjectRef;
+  /** What an operator has declared of whoever has this Stripe customer. */
+  declared?: (payer: Payer) => Declared;
 }
 
 export interface SyncResult {

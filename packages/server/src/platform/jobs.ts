@@ -15,6 +15,7 @@ export type TaskName =
   | 'schedule_reconcile'
   | 'announce_passed'
   | 'deliver_notices'
+  | 'import'
   | 'housekeeping';
 
 export interface TaskInfo {

@@ -36,6 +36,7 @@ async function work(tasks: Partial<Record<TaskName, Task>>, options: Partial<Par
       wake_parked: idle,
       reconcile: idle,
       schedule_reconcile: idle,
+      import: idle,
       housekeeping: idle,
       ...tasks,
     },
@@ -202,7 +203,7 @@ describe('several workers', () => {
       const log = createLog('silent');
       const hang = () => { process.stdout.write('working'); return new Promise(() => {}); };
       const { pool } = connectDatabase({ connectionString: ${JSON.stringify(database.url)} }, { log });
-      const names = ['sync_object','recompute_customers','wake_parked','reconcile','schedule_reconcile','housekeeping'];
+      const names = ['sync_object','recompute_customers','wake_parked','reconcile','schedule_reconcile','import','housekeeping'];
       await startJobs({ pool, tasks: Object.fromEntries(names.map((name) => [name, hang])), cron: [], concurrency: 2, log, pollMs: 200 });`;
     await enqueue(database.db, 'sync_object', { id: 'evt_1' }, { queueName: 'one' });
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {

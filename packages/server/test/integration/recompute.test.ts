@@ -190,6 +190,7 @@ describe('a recomputation of every customer', () => {
         wake_parked: idle,
         reconcile: idle,
         schedule_reconcile: idle,
+        import: idle,
         housekeeping: idle,
       },
       cron: [],

@@ -67,6 +67,7 @@ describe("the service's own role", () => {
       'wake_parked',
       'reconcile',
       'schedule_reconcile',
+      'import',
       'housekeeping',
     ] as const;
     const tasks = Object.fromEntries(names.map((name) => [name, task])) as Record<(typeof names)[number], Task>;

@@ -67,6 +67,7 @@ export async function startInboxService(options: InboxServiceOptions): Promise<I
       recompute_customers: nothing,
       reconcile: nothing,
       schedule_reconcile: nothing,
+      import: nothing,
       housekeeping: nothing,
     },
     cron: [],

@@ -23,6 +23,7 @@ const PROBLEMS: Readonly<Record<string, readonly [status: number, title: string]
   not_attachable: [409, 'The object cannot be attached to a customer'],
   not_parked: [409, 'The object is not parked'],
   other_connection: [409, 'The project uses another connection'],
+  import_running: [409, 'An import into the project is running'],
   idempotency_in_progress: [409, 'The first request with this key is still running'],
   lookup_key_taken: [409, 'The lookup key is taken'],
   reconciliation_running: [409, 'A reconciliation of this scope is running'],

@@ -1,0 +1,116 @@
+import { externalIdOf } from '../mirror/apply-listed.ts';
+import { attributeBy } from '../mirror/attribute.ts';
+import { type FetchedPurchase, purchaseOfSession } from '../mirror/fetch-purchase.ts';
+import { idOf, parseShape } from '../mirror/parse-shape.ts';
+import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
+import { payerOf, purchaseHints } from '../mirror/save-purchase.ts';
+import { SessionShape } from '../mirror/shapes.ts';
+import { readStamps } from '../stripe/stamps.ts';
+import type { Stripe } from '../stripe/types.ts';
+import { eachOf } from './each-of.ts';
+import { gainsByListed, type Rules } from './gains.ts';
+import { type PageReport, type Place, saveProgress } from './progress.ts';
+import { type SyncedOne, syncOne } from './sync-one.ts';
+import { claimsOf, rulesOf, type Work } from './work.ts';
+
+export async function listSessions({ connection, ask, pageSize }: Work, after: string | null) {
+  return await ask('session', () =>
+    connection.client.checkout.sessions.list({
+      limit: pageSize,
+      expand: ['data.customer', 'data.line_items'],
+      ...(after === null ? {} : { starting_after: after }),
+    }),
+  );
+}
+
+/**
+ * A page of checkout sessions, for what was bought in them once and for all: by checkout, or by a payment link. Each is
+ * fetched by itself with its refunds and disputes. @returns the import as it is afterwards
+ */
+export async function importPurchases(work: Work, page: readonly Stripe.Checkout.Session[], place: Place) {
+  const { db, clock, row } = work;
+  const bought = page.filter((session) => session.status === 'complete' && sellsOnce(session));
+  const mine = bought.filter((session) => mayBeOurs(work, session));
+  const known = await knownPurchases(work, mine);
+  const fresh = mine.filter((session) => keptUnder(session).every((id) => !known.has(id)));
+  const rules = await rulesOf(work);
+  const one = row.dry_run ? wouldSync : sync;
+  const done = await eachOf(fresh, async (session) => {
+    work.signal.throwIfAborted();
+    return await one(work, session, rules);
+  });
+  const counted: Record<string, number> = {
+    purchases: bought.length,
+    elsewhere: bought.length - mine.length,
+    unchanged: mine.length - fresh.length,
+  };
+  for (const { counted: as } of done) counted[as] = (counted[as] ?? 0) + 1;
+  const report: PageReport = {
+    counted,
+    gains: done.flatMap(({ gains }) => gains),
+    parked: done.flatMap(({ parked }) => parked),
+  };
+  return await saveProgress(db, row, report, { place, now: clock.now() });
+}
+
+/** Whether anything in it is for once: all of it, or something beside a subscription. */
+function sellsOnce({ mode, line_items: lines }: Stripe.Checkout.Session): boolean {
+  if (mode === 'payment') return true;
+  if (mode !== 'subscription') return false;
+  return lines === undefined || lines.has_more || lines.data.some(({ price }) => (price?.recurring ?? null) === null);
+}
+
+/** One of the project's products was sold, or it says itself that it is the project's. */
+function mayBeOurs({ products, projectId }: Work, { metadata, line_items: lines }: Stripe.Checkout.Session): boolean {
+  if (readStamps(metadata)?.projectId === projectId || lines === undefined || lines.has_more) return true;
+  return lines.data.some(({ price }) => price !== null && products.has(idOf(price.product)));
+}
+
+function keptUnder({ id, payment_intent: intent }: Stripe.Checkout.Session): string[] {
+  return intent === null ? [id] : [id, idOf(intent)];
+}
+
+/** What is known is kept up by webhooks and reconciliation. */
+async function knownPurchases({ db, connection }: Work, sessions: readonly Stripe.Checkout.Session[]) {
+  const ids = sessions.flatMap(keptUnder);
+  const rows = await db
+    .selectFrom('tollgate.facts as fact')
+    .innerJoin('tollgate.projects as project', 'project.id', 'fact.project_id')
+    .where('project.connection_id', '=', connection.id)
+    .where('fact.kind', '=', 'purchase')
+    .where((of) => of('fact.object_id', '=', of.fn.any(of.val(ids))))
+    .select('fact.object_id')
+    .execute();
+  return new Set(rows.map(({ object_id }) => object_id));
+}
+
+async function sync(work: Work, session: Stripe.Checkout.Session, rules: Rules): Promise<SyncedOne> {
+  const { id, mode, payment_intent: intent } = session;
+  const paid = mode === 'payment' && intent !== null;
+  const ref = paid ? ({ type: 'payment', id: idOf(intent) } as const) : ({ type: 'checkout_session', id } as const);
+  return await syncOne(work, ref, rules, keptUnder(session));
+}
+
+/** The same, without saving: by the mirror's own pure functions. */
+async function wouldSync(work: Work, session: Stripe.Checkout.Session, rules: Rules): Promise<SyncedOne> {
+  const { connection, db, clock } = work;
+  const read = parseShape(SessionShape, session, 'checkout session');
+  const purchase = await work.ask('object', () => purchaseOfSession(connection, read));
+  if (purchase === null || !isPurchase(purchase)) return { counted: 'elsewhere', gains: [], parked: [] };
+  const hints = { ...purchaseHints(purchase), declared: work.declared(payerOf(purchase)) };
+  const claims = await claimsOf(work, db, [hints], []);
+  const found = await attributeBy(claims, connection.installation, hints);
+  if (found.status === 'parked') {
+    return { counted: 'parked', gains: [], parked: [{ ...refOf(purchase), reason: found.reason }] };
+  }
+  const externalId = await externalIdOf(claims, work.projectId, found);
+  if (externalId === null) return { counted: 'elsewhere', gains: [], parked: [] };
+  const fact = purchaseFact(purchase);
+  const gains = await gainsByListed(db, work.projectId, [{ externalId, fact }], rules, clock.now());
+  return { counted: 'applied', gains, parked: [] };
+}
+
+function refOf(purchase: FetchedPurchase) {
+  const id = purchaseId(purchase);
+  return { type: id.startsWith('cs_') ? 'checkout_session' : 'payment', id };
+}

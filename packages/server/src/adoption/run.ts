@@ -1,0 +1,200 @@
+import { sql } from 'kysely';
+import { recordAudit } from '../audit/record.ts';
+import type { CatalogDeps } from '../catalog/deps.ts';
+import type { MirrorDeps } from '../mirror/types.ts';
+import type { Database } from '../platform/database.ts';
+import { canonicalJson } from '../platform/http/canonical-json.ts';
+import type { Task } from '../platform/jobs.ts';
+import { withoutSecrets } from '../platform/log.ts';
+import { createPace, type Pace } from '../reconciliation/pace.ts';
+import { PATIENCE, type Patience, patiently } from '../reconciliation/patiently.ts';
+import { declaredBy } from './import-request.ts';
+import { chooseProducts, importProducts } from './products.ts';
+import { countsOf, Overtaken, placeOf, STEPS, saveProgress } from './progress.ts';
+import { importPurchases, listSessions } from './purchases.ts';
+import { enqueueImport, type ImportRow } from './start-import.ts';
+import { importSubscriptions, listSubscriptions } from './subscriptions.ts';
+import type { Work } from './work.ts';
+
+export type ImportDeps = MirrorDeps & Pick<CatalogDeps, 'requestRecomputation'>;
+
+export interface ImportOptions {
+  /** Calls a second to each of Stripe's endpoints; null: no limit. Default 20. */
+  callsPerSecond?: number | null;
+  /** Objects a page, at most 100. Default 100. */
+  pageSize?: number;
+  patience?: Patience;
+}
+
+const CALLS_PER_SECOND = 20;
+
+/** Does one import, or goes on with one that was cut short. The payload is `{importId}`. */
+export function importTask(deps: ImportDeps, options: ImportOptions = {}): Task {
+  const { callsPerSecond = CALLS_PER_SECOND, pageSize = 100, patience = PATIENCE } = options;
+  const pace = createPace(callsPerSecond);
+  return async (payload, { attempt, maxAttempts, signal }) => {
+    const row = await begin(deps, importIdIn(payload));
+    if (row === undefined) return;
+    try {
+      await workThrough(deps, row, { pace, pageSize, patience, signal });
+    } catch (error) {
+      if (error instanceof Overtaken) return;
+      if (signal.aborted) {
+        // The process stops: another one goes on from the last page, and this does not count as a failure.
+        await enqueueImport(deps.db, row.id);
+        return;
+      }
+      deps.log.warn({ err: error, import_id: row.id, attempt }, 'An import was cut short');
+      if (await hasMoved(deps.db, row)) {
+        await enqueueImport(deps.db, row.id, new Date(Date.now() + patience.longestPauseMs));
+        return;
+      }
+      if (attempt >= maxAttempts || isForGood(error)) {
+        await end(deps, row, { status: 'failed', error: withoutSecrets(messageOf(error)).slice(0, 500) });
+        return;
+      }
+      throw error;
+    }
+  };
+}
+
+function importIdIn(payload: unknown): string {
+  if (
+    typeof payload === 'object' &&
+    payload !== null &&
+    'importId' in payload &&
+    typeof payload.importId === 'string'
+  ) {
+    return payload.importId;
+  }
+  throw new Error('An import job names no import.');
+}
+
+/** @returns undefined when there is nothing (more) to do */
+async function begin({ db, clock }: ImportDeps, id: string): Promise<ImportRow | undefined> {
+  const now = new Date(clock.now());
+  return await db
+    .updateTable('tollgate.imports')
+    .set((of) => ({
+      status: 'running',
+      started_at: of.fn.coalesce('started_at', sql<Date>`${now}::timestamptz`),
+      heartbeat_at: now,
+    }))
+    .where('id', '=', id)
+    .where('status', 'in', ['queued', 'running'])
+    .returningAll()
+    .executeTakeFirst();
+}
+
+interface Manner {
+  pace: Pace;
+  pageSize: number;
+  patience: Patience;
+  signal: AbortSignal;
+}
+
+async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): Promise<void> {
+  const { pace, pageSize, patience, signal } = manner;
+  const connection = deps.connections.get(begun.connection_id);
+  const projectId = begun.project_id;
+  const links = await servesAlone(deps.db, connection.id);
+  const bare = {
+    ...deps,
+    row: begun,
+    connection,
+    projectId,
+    declared: declaredBy(begun.request, { projectId, links }),
+    pageSize,
+    signal,
+    ask: <T>(endpoint: string, call: () => Promise<T>): Promise<T> =>
+      patiently(
+        async () => {
+          await pace.turn(`${connection.id}/${endpoint}`, signal);
+          return await call();
+        },
+        signal,
+        patience,
+      ),
+  };
+  const { mine: products, elsewhere } = await chooseProducts(bare);
+  let work: Work = { ...bare, products };
+  const from = placeOf(begun);
+  for (const step of STEPS.slice(STEPS.indexOf(from.step))) {
+    if (step === 'products') {
+      const report = await importProducts(work, elsewhere);
+      const place = { step: STEPS[1], after: null };
+      work = { ...work, row: await saveProgress(deps.db, work.row, report, { place, now: deps.clock.now() }) };
+      continue;
+    }
+    let after = from.step === step ? from.after : null;
+    for (;;) {
+      signal.throwIfAborted();
+      const { row, last, more } =
+        step === 'subscriptions' ? await subscriptionPage(work, after) : await purchasePage(work, after);
+      work = { ...work, row };
+      after = last;
+      if (!more) break;
+    }
+  }
+  await end(deps, work.row, { status: 'completed', error: null });
+}
+
+async function subscriptionPage(work: Work, after: string | null) {
+  const page = await listSubscriptions(work, after);
+  const last = page.data.at(-1)?.id ?? after;
+  const row = await importSubscriptions(work, page.data, { step: 'subscriptions', after: last });
+  return { row, last, more: page.has_more && page.data.length > 0 };
+}
+
+async function purchasePage(work: Work, after: string | null) {
+  const page = await listSessions(work, after);
+  const last = page.data.at(-1)?.id ?? after;
+  const row = await importPurchases(work, page.data, { step: 'purchases', after: last });
+  return { row, last, more: page.has_more && page.data.length > 0 };
+}
+
+/** Where several projects share the account, a Stripe customer may be several projects': none is linked unseen. */
+async function servesAlone(db: Database, connectionId: string): Promise<boolean> {
+  const rows = await db
+    .selectFrom('tollgate.projects')
+    .select('id')
+    .where('connection_id', '=', connectionId)
+    .limit(2)
+    .execute();
+  return rows.length === 1;
+}
+
+async function hasMoved(db: Database, begun: ImportRow): Promise<boolean> {
+  const now = await db.selectFrom('tollgate.imports').select('cursor').where('id', '=', begun.id).executeTakeFirst();
+  return canonicalJson(now?.cursor ?? null) !== canonicalJson(begun.cursor);
+}
+
+/** What no other attempt can change: the request names what is not there, or is somebody else's. */
+function isForGood(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'not_found' || error.code === 'conflict');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function end(
+  { db, clock }: ImportDeps,
+  row: ImportRow,
+  { status, error }: { status: 'completed' | 'failed'; error: string | null },
+): Promise<void> {
+  const now = clock.now();
+  await db.transaction().execute(async (tx) => {
+    const ended = await tx
+      .updateTable('tollgate.imports')
+      .set({ status, error, finished_at: new Date(now), heartbeat_at: new Date(now) })
+      .where('id', '=', row.id)
+      .where('status', '=', 'running')
+      .returningAll()
+      .executeTakeFirst();
+    if (ended === undefined) return;
+    const act = { actor: row.actor, keyId: null, requestId: null, action: `import.${status}`, reason: row.reason };
+    const detail = { import: row.id, dry_run: row.dry_run, counts: countsOf(ended) };
+    await recordAudit(tx, { ...act, projectId: row.project_id, detail }, now);
+  });
+}

@@ -1,0 +1,59 @@
+import type { CatalogDeps } from '../catalog/deps.ts';
+import { loadCatalog } from '../catalog/load-catalog.ts';
+import { checkedMappings } from '../catalog/mappings.ts';
+import type { AttributionHints } from '../mirror/attribute.ts';
+import type { ClaimSource } from '../mirror/claim-source.ts';
+import { type KnownOwner, loadClaims } from '../mirror/load-claims.ts';
+import type { SyncRequest } from '../mirror/sync-object.ts';
+import type { MirrorDeps } from '../mirror/types.ts';
+import type { Queryable } from '../platform/database.ts';
+import { getProject } from '../projects/find-project.ts';
+import type { StripeConnection } from '../stripe/connections.ts';
+import type { Rules } from './gains.ts';
+import type { ImportRow } from './start-import.ts';
+
+/** Everything that the steps of one import need. */
+export interface Work extends MirrorDeps, Pick<CatalogDeps, 'requestRecomputation'> {
+  row: ImportRow;
+  connection: StripeConnection;
+  projectId: string;
+  /** The products that the project has, or would have. */
+  products: ReadonlySet<string>;
+  declared: NonNullable<SyncRequest['declared']>;
+  pageSize: number;
+  signal: AbortSignal;
+  /** A call to Stripe, at the pace of that endpoint and again after what passes. */
+  ask<T>(endpoint: string, call: () => Promise<T>): Promise<T>;
+}
+
+/** The rules of the project; of a dry run with the mappings that were asked for, which nobody has saved. */
+export async function rulesOf({ db, row, projectId }: Work): Promise<Rules> {
+  const { accessPolicy: policy } = await getProject(db, projectId);
+  const catalog = await loadCatalog(db, projectId);
+  const { products } = row.request;
+  if (!row.dry_run || products === 'all') return { catalog, policy };
+  const asked: Rules['catalog']['products'] = { ...catalog.products };
+  const overlay: Record<string, (typeof asked)[string]> = {};
+  for (const { product, features } of products) {
+    if (features !== undefined) overlay[product] = await checkedMappings(db, projectId, features);
+  }
+  return { catalog: { ...catalog, products: { ...asked, ...overlay } }, policy };
+}
+
+/** What says whose the objects of a page are; the products that a dry run would import count as the project's. */
+export async function claimsOf(
+  { connection, products, projectId, row }: Work,
+  db: Queryable,
+  hints: readonly AttributionHints[],
+  owners: readonly KnownOwner[],
+): Promise<ClaimSource> {
+  const claims = await loadClaims(db, connection, hints, owners);
+  if (!row.dry_run) return claims;
+  return {
+    ...claims,
+    sellersOf: async (sold) => {
+      const sellers = await claims.sellersOf(sold);
+      return sold.productIds.some((id) => products.has(id)) ? [...new Set([...sellers, projectId])] : sellers;
+    },
+  };
+}

@@ -1,0 +1,268 @@
+/** A business with years in Stripe points Tollgate at its account. No event of it ever arrives. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Client } from '../support/client.ts';
+import { quiet, reconcile } from '../support/reconciling.ts';
+import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+
+let tollgate: Tollgate;
+let pro: { product: string; monthly: string; lifetime: string };
+let team: { product: string; monthly: string };
+
+beforeAll(async () => {
+  const quick = { callsPerSecond: null, pageSize: 4 };
+  tollgate = await startTollgate({ deaf: true, import: quick, reconcile: { callsPerSecond: null } });
+  const { stripe, secret } = tollgate;
+  await secret.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
+  await secret.post('/features', { code: 'seats', name: 'Seats', type: 'limit' });
+  const product = await stripe.products.create({ name: 'Pro' });
+  const price = { product: product.id, currency: 'eur', unit_amount: 900 };
+  const recurring = { interval: 'month' } as const;
+  pro = {
+    product: product.id,
+    monthly: (await stripe.prices.create({ ...price, recurring })).id,
+    lifetime: (await stripe.prices.create(price)).id,
+  };
+  const other = await stripe.products.create({ name: 'Team' });
+  team = {
+    product: other.id,
+    monthly: (await stripe.prices.create({ product: other.id, currency: 'eur', unit_amount: 500, recurring })).id,
+  };
+});
+afterAll(() => tollgate.close());
+
+interface Imported {
+  id: string;
+  status: string;
+  error: string | null;
+  counts: Record<string, number>;
+  entitled: { feature: string; customers: number }[];
+}
+
+async function importAll(body: object = {}): Promise<Imported> {
+  const started = await tollgate.admin.post('/admin/import', {
+    project_id: tollgate.project.id,
+    customer_id_from: 'metadata.user_id',
+    reason: 'We come from a script of our own',
+    ...body,
+  });
+  expect(started.status, JSON.stringify(started.body)).toBe(202);
+  return await ended(started.body.id);
+}
+
+async function ended(id: string): Promise<Imported> {
+  const read = async () => (await tollgate.admin.get(`/admin/imports/${id}`)).body;
+  await tollgate.until(async () => ['completed', 'failed'].includes((await read()).status), 30_000, `${id} ends`);
+  return await read();
+}
+
+/** Every page of a list of an import. */
+async function all(id: string, list: 'customers' | 'parked') {
+  const data = [];
+  for (let cursor = ''; ; ) {
+    const { body } = await tollgate.admin.get(`/admin/imports/${id}/${list}?limit=3${cursor}`);
+    data.push(...body.data);
+    if (!body.has_more) return data;
+    cursor = `&cursor=${body.next_cursor}`;
+  }
+}
+
+/** A subscription that somebody has had for long, made by whatever the business used before. */
+async function subscriber(userId: string | null, prices: string[] = [pro.monthly], more: object = {}) {
+  const { stripe } = tollgate;
+  const metadata = userId === null ? {} : { user_id: userId };
+  const customer = await stripe.customers.create({
+    email: `${userId ?? 'nobody'}@example.com`,
+    name: 'Somebody',
+    metadata,
+  });
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+  const items = prices.map((price) => ({ price }));
+  const subscription = await stripe.subscriptions.create({
+    customer: customer.id,
+    items,
+    default_payment_method: card.id,
+    ...more,
+  });
+  return { customer: customer.id, card: card.id, subscription: subscription.id };
+}
+
+/** A purchase by a payment link or a page of the business. */
+async function buyer(more: object = {}, price = pro.lifetime) {
+  const { id } = await tollgate.stripe.checkout.sessions.create({
+    mode: 'payment',
+    line_items: [{ price, quantity: 1 }],
+    success_url: 'https://shop.example/thanks',
+    ...more,
+  });
+  tollgate.sandbox.control.payCheckout(id);
+  return await tollgate.stripe.checkout.sessions.retrieve(id);
+}
+
+const isEntitled = async (customerId: string, app: Client = tollgate.secret): Promise<boolean> =>
+  (await app.get(`/check?customer_id=${encodeURIComponent(customerId)}&feature=pro`)).body.entitled;
+
+async function count(table: string): Promise<number> {
+  const { rows } = await tollgate.database.pool.query(`select count(*)::int as count from tollgate.${table}`);
+  return rows[0].count;
+}
+
+describe('importing an account', () => {
+  let dry: Imported;
+  let real: Imported;
+  let nobody: string;
+  const products = () => [{ product: pro.product, features: [{ code: 'pro' }] }];
+
+  test('a dry run says who would be entitled to what, and writes nothing', async () => {
+    for (let n = 0; n < 9; n++) await subscriber(`u_${n}`);
+    const ended = await subscriber('left');
+    await tollgate.stripe.subscriptions.cancel(ended.subscription);
+    await subscriber('late', [pro.monthly], { trial_period_days: 7 });
+    await subscriber('of_team', [team.monthly]);
+    nobody = (await subscriber(null)).subscription;
+    await buyer({ client_reference_id: 'by_link' });
+    const refunded = await buyer({ client_reference_id: 'refunded' });
+    await tollgate.stripe.refunds.create({ payment_intent: String(refunded.payment_intent) });
+    await buyer({ customer_email: 'guest@example.com' });
+
+    dry = await importAll({ dry_run: true, products: products() });
+    expect(dry).toMatchObject({ status: 'completed', error: null });
+    expect(dry.counts).toMatchObject({ subscriptions: 13, purchases: 3, applied: 13, elsewhere: 1, parked: 2 });
+    expect(dry.entitled).toEqual([{ feature: 'pro', customers: 11 }]);
+    expect((await all(dry.id, 'parked')).map(({ reason }) => reason)).toEqual(['customer_unknown', 'customer_unknown']);
+    for (const table of ['facts', 'customers', 'products', 'snapshots', 'parked_objects', 'object_sequences']) {
+      expect([table, await count(table)]).toEqual([table, 0]);
+    }
+  });
+
+  test('a real run does what the dry one said', async () => {
+    real = await importAll({ products: products() });
+    expect(real).toMatchObject({ status: 'completed', error: null });
+    expect(real.counts).toEqual(dry.counts);
+    expect(real.entitled).toEqual(dry.entitled);
+    expect(await all(real.id, 'customers')).toEqual(await all(dry.id, 'customers'));
+    expect(await all(real.id, 'parked')).toEqual(await all(dry.id, 'parked'));
+    const entitled = ['u_0', 'u_8', 'late', 'by_link'];
+    for (const customer of entitled) expect([customer, await isEntitled(customer)]).toEqual([customer, true]);
+    for (const customer of ['left', 'refunded', 'of_team']) {
+      expect([customer, await isEntitled(customer)]).toEqual([customer, false]);
+    }
+  });
+
+  test('keeps the history, the Stripe customer and the trial of each', async () => {
+    const { body } = await tollgate.secret.get('/customers/left');
+    expect(body).toMatchObject({
+      email: 'left@example.com',
+      name: 'Somebody',
+      subscriptions: [{ status: 'canceled' }],
+    });
+    expect(body.stripe_customer_id).toMatch(/^cus_/);
+    expect((await tollgate.secret.get('/customers/refunded')).body.purchases).toMatchObject([
+      { refunded: { amount: 900 } },
+    ]);
+    const history = await tollgate.secret.get('/entitlements/history?customer_id=u_0');
+    expect(history.body.data[0].cause).toEqual({ type: 'import', id: real.id });
+    const { rows } = await tollgate.database.pool.query('select count(*)::int as count from tollgate.trials');
+    expect(rows[0].count).toBe(1);
+  });
+
+  test('a second run changes nothing', async () => {
+    const before = [await count('fact_versions'), await count('snapshot_versions'), await count('customers')];
+    const second = await importAll({ products: products() });
+    expect(second.counts).toMatchObject({ applied: 0, unchanged: 13, elsewhere: 1, parked: 2 });
+    expect(second.entitled).toEqual([]);
+    expect([await count('fact_versions'), await count('snapshot_versions'), await count('customers')]).toEqual(before);
+  });
+
+  test('a reconciliation afterwards finds nothing', async () => {
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+  });
+
+  test('what nobody could be found for is parked, and attached by an operator', async () => {
+    const { body } = await tollgate.admin.get(`/admin/parked?object_id=${nobody}`);
+    expect(body.data).toMatchObject([{ reason: 'customer_unknown', found_by: { type: 'import', id: real.id } }]);
+    const attached = await tollgate.admin.post(`/admin/parked/${body.data[0].id}/attach`, {
+      project_id: tollgate.project.id,
+      customer_id: 'found',
+      reason: 'Their invoice says so',
+    });
+    expect(attached.body.entitlements.entitlements).toHaveProperty('pro');
+  });
+
+  test('features that are mapped afterwards reach everybody', async () => {
+    await tollgate.secret.put(`/products/${pro.product}/features`, {
+      features: [{ code: 'pro' }, { code: 'seats', value: 3 }],
+    });
+    await quiet(tollgate);
+    const { body } = await tollgate.secret.get('/check?customer_id=u_3&feature=seats');
+    expect(body).toMatchObject({ entitled: true, value: 3 });
+  });
+
+  test('live webhooks and a later import agree on what changed meanwhile', async () => {
+    const { subscription } = await subscriber('changing');
+    await importAll({ products: products() });
+    expect(await isEntitled('changing')).toBe(true);
+    await tollgate.stripe.subscriptions.cancel(subscription);
+    const again = await importAll({ products: products() });
+    expect(again.counts).toMatchObject({ applied: 1 });
+    expect(await isEntitled('changing')).toBe(false);
+  });
+});
+
+describe('an account that several projects share', () => {
+  test('each takes its own, and neither the other’s', async () => {
+    const made = await tollgate.admin.post('/admin/projects', { name: 'Team', slug: `team-${Date.now()}` });
+    const other = tollgate.as(made.body.secret_key);
+    await other.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
+    const theirs = await tollgate.stripe.products.create({
+      name: 'Of another installation',
+      metadata: { tollgate_installation: 'staging', tollgate_project: 'prj_x' },
+    });
+    const both = await subscriber('both', [pro.monthly]);
+    await tollgate.stripe.subscriptions.create({
+      customer: both.customer,
+      items: [{ price: team.monthly }],
+      default_payment_method: both.card,
+    });
+
+    const first = await importAll({ project_id: made.body.id });
+    expect(first).toMatchObject({ status: 'completed' });
+    const { body } = await other.get('/products');
+    expect(body.data.map(({ id }: { id: string }) => id)).toEqual([team.product]);
+    await importAll();
+    const shown = [await other.get('/customers/both'), await tollgate.secret.get('/customers/both')];
+    expect(shown.map((answer) => answer.body.subscriptions.length)).toEqual([1, 1]);
+    // With a link would go what the other project sold.
+    expect(shown.map((answer) => answer.body.stripe_customer_id)).toEqual([null, null]);
+    expect((await tollgate.stripe.products.retrieve(theirs.id)).metadata.tollgate_installation).toBe('staging');
+
+    const refused = await importAll({ project_id: made.body.id, products: [{ product: pro.product }] });
+    expect(refused).toMatchObject({ status: 'failed', error: expect.stringContaining('another project') });
+  });
+});
+
+describe('an import', () => {
+  test('is one at a time for a project, checked before it begins, and audited', async () => {
+    const start = (body: object) =>
+      tollgate.admin.post('/admin/import', { project_id: tollgate.project.id, reason: 'Again', ...body });
+    expect(await start({ products: [{ product: 'prod_x', features: [{ code: 'nope' }] }] })).toMatchObject({
+      status: 400,
+      body: { errors: [{ path: 'products.0.features.0.code' }] },
+    });
+    expect(await start({ customer_id_from: 'phone' })).toMatchObject({ status: 400 });
+    expect(await start({ project_id: 'prj_nobody' })).toMatchObject({ status: 404 });
+    const answers = await Promise.all([start({}), start({}), start({})]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409]);
+    const [accepted] = answers.filter(({ status }) => status === 202);
+    const [second] = answers.filter(({ status }) => status === 409);
+    expect(second?.body).toMatchObject({ code: 'import_running', import_id: accepted?.body.id });
+    await ended(accepted?.body.id);
+    const missing = await importAll({ products: [{ product: 'prod_missing' }] });
+    expect(missing).toMatchObject({ status: 'failed', error: expect.stringContaining('prod_missing') });
+    const audit = await tollgate.admin.get(`/admin/audit?action=import.completed`);
+    expect(audit.body.data.map(({ detail }: { detail: { import: string } }) => detail.import)).toContain(
+      accepted?.body.id,
+    );
+    const listed = await tollgate.admin.get(`/admin/imports?project_id=${tollgate.project.id}`);
+    expect(listed.body.data[0]).toMatchObject({ id: missing.id, object: 'import' });
+  });
+});
