@@ -10,7 +10,7 @@ TSC := node_modules/typescript/bin/tsc
 # 90 MB less; long work (a reconciliation) stays as small as it began.
 NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4 --heap-growing-percent=40
 
-.PHONY: up dev test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile
+.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile
 
 install: $(INSTALLED)
 
@@ -26,6 +26,10 @@ up: install
 ## The same, restarted at every change.
 dev: install
 	$(NODE) --watch packages/server/src/main.ts
+
+## Imports what a Stripe account has into a project of a running service: ARGS="--project prj_… --reason '…' --dry-run".
+import: install
+	@$(NODE) packages/server/src/import.ts $(ARGS)
 
 ## Every test with coverage. VITEST_ARGS adds options.
 test: install

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { blocks, type Document, documents } from '../support/documents.ts';
+import { blocks, type Document, documents, ROOT } from '../support/documents.ts';
+import { ADMIN_KEY } from '../support/http.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 const run = promisify(execFile);
@@ -73,6 +74,34 @@ describe("the README's first integration", () => {
     await expect(run(process.execPath, ['first.ts'], { cwd: folder, env: wrongKey })).rejects.toThrow('unauthorized');
     const [shell = ''] = blocks(named('README.md'), 'sh');
     expect(JSON.parse(await bash(shell))).toMatchObject({ object: 'decision', entitled: true });
+  });
+});
+
+describe('docs/adopt.md', () => {
+  test('takes over a business with years in Stripe, and proves it', async () => {
+    const { stripe, admin } = tollgate;
+    const product = await stripe.products.create({ id: 'prod_of_notes', name: 'Notes' });
+    const recurring = { interval: 'month' } as const;
+    const price = await stripe.prices.create({ product: product.id, currency: 'eur', unit_amount: 900, recurring });
+    const customer = await stripe.customers.create({ metadata: { user_id: 'u_7' } });
+    const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+    const items = [{ price: price.id }];
+    await stripe.subscriptions.create({ customer: customer.id, items, default_payment_method: card.id });
+
+    env = { ...env, TOLLGATE_ADMIN_KEY: ADMIN_KEY, TOLLGATE_FOLDER: ROOT };
+    const outputs: string[] = [];
+    for (const shell of blocks(named('docs/adopt.md'), 'sh')) outputs.push(await bash(shell));
+    const [, dry = '', imported = '', proof = ''] = outputs;
+    expect(dry).toContain('"status":"completed"');
+    expect(dry).toContain('"entitled":[{"feature":"pro_export","customers":1}]');
+    expect(dry).toContain('"customer_id":"u_7"');
+    expect(imported).toContain('pro_export: 1 customers are entitled');
+    expect(proof).toContain('"status":"completed"');
+    expect(proof).toContain('"drifts":0');
+    const { body } = await admin.get('/admin/projects');
+    const project = body.data.find(({ slug }: { slug: string }) => slug === 'notes');
+    const check = await admin.get(`/check?project_id=${project.id}&customer_id=u_7&feature=pro_export`);
+    expect(check.body.entitled).toBe(true);
   });
 });
 

@@ -88,6 +88,7 @@ describe.each(all.map((document) => [document.name, document] as const))('%s', (
 const OF_OTHERS = [
   'TOLLGATE_URL',
   'TOLLGATE_SECRET_KEY',
+  'TOLLGATE_FOLDER',
   'TEST_DATABASE_URL',
   'TEST_LOG_LEVEL',
   'VITEST_ARGS',
