@@ -1,4 +1,4 @@
-/** Starts the service from the environment and stops it when asked to. The only reader of `process.env`. */
+/** Starts the service from the environment and stops it when asked to. The service's only reader of `process.env`. */
 import { ConfigError, parseConfig } from './config.ts';
 import { createLog } from './platform/log.ts';
 import { start } from './start.ts';
