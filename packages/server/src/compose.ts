@@ -162,7 +162,7 @@ export async function compose(parts: Parts): Promise<Service> {
       ...inboxTasks({ ...mirror, syncObject: (request) => syncObject(mirror, request) }),
       recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
       reconcile: reconcileTask(mirror, parts.reconcile),
-      import: importTask({ ...mirror, requestRecomputation }, parts.import),
+      import: importTask({ ...mirror, requestRecomputation }, parts.import ?? parts.reconcile),
       schedule_reconcile: scheduleReconcileTask(mirror),
       announce_passed: announcePassedTask({ db: work.db, clock }),
       housekeeping: housekeepingTask({ db: work.db, clock, forget: [forgetOldNotices] }),

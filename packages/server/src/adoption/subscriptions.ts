@@ -8,6 +8,7 @@ import {
 } from '../mirror/fetch-subscription.ts';
 import { endedFact, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
+import { isWhole } from '../mirror/whole-subscription.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { eachOf } from './each-of.ts';
@@ -97,7 +98,8 @@ export async function importSubscriptions(work: Work, page: readonly Stripe.Subs
 async function complete(work: Work, given: Stripe.Subscription): Promise<ListedSubscription | null> {
   const { connection, db, declared, clock } = work;
   try {
-    const fetched: FetchedSubscription = await work.ask('completion', () => completeSubscription(connection, given));
+    const ask = () => completeSubscription(connection, given);
+    const fetched: FetchedSubscription = isWhole(given) ? await ask() : await work.ask('completion', ask);
     const named = declared(fetched.customer);
     // Its session is asked for only where neither it nor its customer has a name.
     const hints =

@@ -9,6 +9,7 @@ import {
 import { loadClaims } from '../mirror/load-claims.ts';
 import { endedFact, hasEnded, hasEndedForGood, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
+import { isWhole } from '../mirror/whole-subscription.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Shelf, Verdict } from './kind.ts';
@@ -112,14 +113,4 @@ async function ownerOfSubscription(look: Look, fetched: FetchedSubscription): Pr
   if (found.status !== 'parked') return found;
   const hints = await look.ask('subscription', () => completeHints(look, look.connection, fetched, null));
   return await attribute(look.db, look.connection, hints);
-}
-
-/** Whether the list shows all that the fact is made of, so that completing it costs no call. */
-function isWhole({ status, items, customer }: Stripe.Subscription): boolean {
-  return (
-    (status === 'active' || status === 'trialing' || status === 'canceled') &&
-    typeof customer !== 'string' &&
-    !items.has_more &&
-    items.data.every(({ price, discounts }) => price.billing_scheme === 'per_unit' && discounts.length === 0)
-  );
 }

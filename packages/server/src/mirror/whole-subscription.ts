@@ -1,0 +1,11 @@
+import type { Stripe } from '../stripe/types.ts';
+
+/** Whether a list shows all of a subscription that its fact is made of, so that completing it costs no call. */
+export function isWhole({ status, items, customer }: Stripe.Subscription): boolean {
+  return (
+    (status === 'active' || status === 'trialing' || status === 'canceled') &&
+    typeof customer !== 'string' &&
+    !items.has_more &&
+    items.data.every(({ price, discounts }) => price.billing_scheme === 'per_unit' && discounts.length === 0)
+  );
+}
