@@ -6,7 +6,9 @@ import { Closed, CustomerId, ListOf, ListQuery, Nullable, named, WithProject } f
 import { requestedProject } from '../projects/requested-project.ts';
 import { findCustomer } from './find.ts';
 import { listCustomers } from './list.ts';
+import { listPayments } from './list-payments.ts';
 import { loadAccount } from './load-account.ts';
+import { PaymentView, paymentView } from './payment-views.ts';
 import { type CustomerDeps, putCustomer } from './put-customer.ts';
 import { CustomerAccountView, CustomerView, customerAccountView, customerView } from './views.ts';
 
@@ -67,6 +69,29 @@ export function registerCustomersRoutes(app: App, deps: CustomerDeps): void {
       const row = await findCustomer(deps.db, projectId, request.params.customer_id);
       if (row === undefined) throw notFound('customer');
       return customerAccountView(row, await loadAccount(deps.db, row.id));
+    },
+  );
+
+  app.get(
+    '/api/v1/customers/:customer_id/payments',
+    {
+      config: read,
+      schema: {
+        tags: ['Customers'],
+        summary: "List a customer's payments",
+        description:
+          'The ledger, newest first: payments of purchases and of subscriptions’ invoices that went through, each with its refunds, its disputes and what it paid for.',
+        params: Params,
+        querystring: WithProject(ListQuery),
+        response: { 200: ListOf(PaymentView) },
+      },
+    },
+    async (request) => {
+      const projectId = await requestedProject(request, deps.db);
+      const row = await findCustomer(deps.db, projectId, request.params.customer_id);
+      if (row === undefined) throw notFound('customer');
+      const found = await listPayments(deps.db, row.id, request.query);
+      return { ...found, data: found.data.map(paymentView) };
     },
   );
 

@@ -1,6 +1,5 @@
 import type { Database } from '../platform/database.ts';
-import { TollgateError } from '../platform/errors.ts';
-import { DEFAULT_LIMIT, decodeCursor, type Page, page } from '../platform/http/pages.ts';
+import { DEFAULT_LIMIT, type Page, page, placeIn, placeOf } from '../platform/http/pages.ts';
 import type { EventStatus } from './statuses.ts';
 import { eventView } from './views.ts';
 
@@ -47,30 +46,12 @@ export async function listEvents(db: Database, filter: EventFilter): Promise<Pag
   if (filter.objectId !== undefined) query = query.where('object_id', '=', filter.objectId);
   if (filter.connection !== undefined) query = query.where('connection_id', '=', filter.connection);
   if (filter.cursor !== undefined) {
-    const { receivedAt, id, connectionId } = placeIn(filter.cursor);
+    const { at, ids } = placeIn(filter.cursor, 2);
     query = query.where(({ eb, refTuple, tuple }) =>
-      eb(refTuple('received_at', 'id', 'connection_id'), '<', tuple(receivedAt, id, connectionId)),
+      eb(refTuple('received_at', 'id', 'connection_id'), '<', tuple(at, ids[0] ?? '', ids[1] ?? '')),
     );
   }
   const rows = await query.execute();
-  const found = page(rows, limit, (row) => JSON.stringify([row.received_at.getTime(), row.id, row.connection_id]));
+  const found = page(rows, limit, (row) => placeOf({ at: row.received_at, ids: [row.id, row.connection_id] }));
   return { ...found, data: found.data.map(eventView) };
-}
-
-/** 9999-12-31T23:59:59.999Z: beyond what can be stored, PostgreSQL refuses the whole query. */
-const LAST_INSTANT = 253_402_300_799_999;
-
-function placeIn(cursor: string): { receivedAt: Date; id: string; connectionId: string } {
-  try {
-    const [at, id, connectionId] = JSON.parse(decodeCursor(cursor));
-    const isMoment = Number.isSafeInteger(at) && at >= 0 && at <= LAST_INSTANT;
-    if (isMoment && typeof id === 'string' && typeof connectionId === 'string') {
-      return { receivedAt: new Date(at), id, connectionId };
-    }
-  } catch {
-    // Not one of ours either.
-  }
-  throw new TollgateError('invalid_request', 'The cursor is not one of this list. Send next_cursor as it came.', [
-    { path: 'cursor', message: 'is not a cursor of this list' },
-  ]);
 }

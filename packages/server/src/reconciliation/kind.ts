@@ -9,7 +9,7 @@ import type { Scope } from './scope.ts';
 import type { StoredFact } from './stored-facts.ts';
 
 /** The kinds of objects that are compared. */
-export type KindName = 'product' | 'price' | 'customer' | 'subscription' | 'purchase';
+export type KindName = 'product' | 'price' | 'customer' | 'subscription' | 'purchase' | 'invoice_payment';
 
 /** `missing_in_stripe` says that Stripe, asked for this one object, has none. */
 export type DriftKind = 'missing_locally' | 'missing_in_stripe' | 'different' | 'unreadable';

@@ -1,4 +1,5 @@
 import { customers } from './customers.ts';
+import { invoicePayments } from './invoice-payments.ts';
 import type { Kind, KindName } from './kind.ts';
 import { prices } from './prices.ts';
 import { products } from './products.ts';
@@ -12,4 +13,5 @@ export const KINDS: { readonly [Name in KindName]: Kind<{ id: string }> } = {
   customer: customers as Kind<{ id: string }>,
   subscription: subscriptions as Kind<{ id: string }>,
   purchase: purchases as Kind<{ id: string }>,
+  invoice_payment: invoicePayments as Kind<{ id: string }>,
 };

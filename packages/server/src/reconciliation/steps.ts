@@ -9,9 +9,9 @@ export interface Step {
 }
 
 /** Products and prices first, since they say whose a subscription is; what was in no list last. */
-const ORDER: readonly KindName[] = ['product', 'price', 'customer', 'subscription', 'purchase'];
+const ORDER: readonly KindName[] = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment'];
 /** What one customer has. */
-const OF_CUSTOMER = new Set<KindName>(['customer', 'subscription', 'purchase']);
+const OF_CUSTOMER = new Set<KindName>(['customer', 'subscription', 'purchase', 'invoice_payment']);
 
 /** Everything that a run does, in order. The same scope and connections give the same steps. */
 export function stepsOf(scope: Scope, connectionIds: readonly string[]): Step[] {

@@ -4,6 +4,9 @@ import { sql } from 'kysely';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { KindName, Look, Unmet } from './kind.ts';
 
+/** The facts that come from Stripe. */
+type FetchedKind = Exclude<Fact['kind'], 'grant'>;
+
 export interface StoredFact<F> {
   projectId: string;
   /** Tollgate's own `cust_…`. */
@@ -17,8 +20,8 @@ export function sameFact(a: Fact, b: Fact): boolean {
   return isDeepStrictEqual(a, b) || canonicalJson(a) === canonicalJson(b);
 }
 
-/** What is stored of a subscription or purchase of the connection. */
-export async function storedFact<K extends 'subscription' | 'purchase'>(
+/** What is stored of a subscription, purchase or payment of an invoice of the connection. */
+export async function storedFact<K extends FetchedKind>(
   look: Look,
   kind: K,
   id: string,
@@ -31,7 +34,7 @@ export async function storedFact<K extends 'subscription' | 'purchase'>(
 /** The same of many, in one query. */
 export async function storedFacts(
   { db, connection }: Look,
-  kind: 'subscription' | 'purchase',
+  kind: FetchedKind,
   ids: readonly string[],
 ): Promise<(StoredFact<Fact> & { id: string })[]> {
   const rows = await db
@@ -54,7 +57,7 @@ export async function storedFacts(
 /** The ids of stored facts that the run has not met in Stripe's lists, in order. */
 export async function unmetFacts(
   { db, connection, scope }: Look,
-  kind: 'subscription' | 'purchase',
+  kind: FetchedKind,
   { since, after, limit }: Unmet,
 ): Promise<string[]> {
   let query = db

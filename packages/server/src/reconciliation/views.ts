@@ -17,7 +17,7 @@ const CAUSES = [
   'unknown',
 ] as const;
 const ACTIONS = ['repairing', 'repaired', 'resolved', 'would_repair', 'failed'] as const;
-const OBJECTS = ['product', 'price', 'customer', 'subscription', 'purchase'] as const;
+const OBJECTS = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment'] as const;
 
 /** The answer to starting a run. */
 export const StartedRunView = named(

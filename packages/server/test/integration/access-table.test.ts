@@ -17,6 +17,7 @@ const TABLE: [endpoint: string, rule: Rule | `${Rule}+`][] = [
   ['POST /api/v1/portal/sessions', 'checkout:write'],
   ['GET /api/v1/customers', 'customers:read'],
   ['GET /api/v1/customers/:customer_id', 'customers:read'],
+  ['GET /api/v1/customers/:customer_id/payments', 'customers:read'],
   ['PUT /api/v1/customers/:customer_id', 'customers:write'],
   ['GET /api/v1/features', 'catalog:read+'],
   ['POST /api/v1/features', 'catalog:write'],

@@ -64,7 +64,7 @@ describe('a reconciliation', () => {
       trigger: 'manual',
       project_id: null,
       customer_id: null,
-      progress: { steps_done: 10, steps_total: 10 },
+      progress: { steps_done: 12, steps_total: 12 },
       drifts: [],
       drifts_has_more: false,
     });

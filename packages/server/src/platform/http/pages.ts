@@ -49,3 +49,37 @@ export function page<Row>(rows: readonly Row[], limit: number | undefined, idOf:
     next_cursor: hasMore && last !== undefined ? encodeCursor(idOf(last)) : null,
   };
 }
+
+/** 9999-12-31T23:59:59.999Z: beyond what can be stored, PostgreSQL refuses the whole query. */
+const LAST_INSTANT = 253_402_300_799_999;
+
+/** Where a list in order of time goes on: the moment of the last row, and the ids that tell it from others of then. */
+export interface Place {
+  at: Date;
+  ids: string[];
+}
+
+/** The place as text, for `page`. */
+export function placeOf({ at, ids }: Place): string {
+  return JSON.stringify([at.getTime(), ...ids]);
+}
+
+/**
+ * The place that a cursor of such a list stands for.
+ * @param idCount - how many ids the list's places have
+ * @throws TollgateError `invalid_request` for the cursor of another list, and for anything that we did not hand out
+ */
+export function placeIn(cursor: string, idCount: number): Place {
+  try {
+    const [at, ...ids] = JSON.parse(decodeCursor(cursor));
+    const isMoment = Number.isSafeInteger(at) && at >= 0 && at <= LAST_INSTANT;
+    if (isMoment && ids.length === idCount && ids.every((id: unknown) => typeof id === 'string')) {
+      return { at: new Date(at), ids };
+    }
+  } catch {
+    // Not one of ours either.
+  }
+  throw new TollgateError('invalid_request', 'The cursor is not one of this list. Send next_cursor as it came.', [
+    { path: 'cursor', message: 'is not a cursor of this list' },
+  ]);
+}

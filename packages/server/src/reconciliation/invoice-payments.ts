@@ -1,0 +1,111 @@
+import { type Attribution, attribute } from '../mirror/attribute.ts';
+import { type FetchedInvoicePayment, fetchInvoicePayment } from '../mirror/fetch-invoice-payment.ts';
+import { fetchPayment } from '../mirror/fetch-purchase.ts';
+import { fetchSubscription } from '../mirror/fetch-subscription.ts';
+import { hasMoneyBack, invoicePaymentFact } from '../mirror/invoice-payment-fact.ts';
+import { idOrNull } from '../mirror/parse-shape.ts';
+import { completeHints } from '../mirror/sync-subscription.ts';
+import type { Stripe } from '../stripe/types.ts';
+import { fieldChanges } from './field-changes.ts';
+import type { Kind, Look, Verdict } from './kind.ts';
+import { customerFilter } from './scope-filter.ts';
+import { sameFact, storedFact, unmetFacts } from './stored-facts.ts';
+import { outOfScope, ownerOf } from './verdicts.ts';
+
+/** What tells that a payment's money went back, or may: of one customer, its charges. */
+type Sign = Stripe.Refund | Stripe.Dispute | Stripe.Charge;
+
+/**
+ * Payments of subscriptions' invoices that were refunded or disputed, found through Stripe's refunds and disputes: those
+ * are few, however many payments there are.
+ */
+export const invoicePayments: Kind<Sign> = {
+  name: 'invoice_payment',
+  refOf: (id) => ({ type: 'payment', id }),
+  unmet: (look, page) => unmetFacts(look, 'invoice_payment', page),
+
+  storedId(sign) {
+    if (sign.object === 'charge' && sign.amount_refunded === 0 && !sign.disputed) return null;
+    return idOrNull(sign.payment_intent);
+  },
+
+  async list(look, { limit, startingAfter }) {
+    const { client } = look.connection;
+    const after = startingAfter === undefined ? {} : { starting_after: startingAfter };
+    const customer = await customerFilter(look);
+    if (customer === 'nobody') return { data: [], has_more: false };
+    // Refunds and disputes cannot be listed by customer.
+    if (customer.customer !== undefined) return await client.charges.list({ ...customer, limit, ...after });
+    const among = startingAfter !== undefined && isDispute(startingAfter) ? 'disputes' : 'refunds';
+    if (among === 'disputes') return await client.disputes.list({ limit, ...after });
+    const refunds = await client.refunds.list({ limit, ...after });
+    if (refunds.data.length > 0) return { data: refunds.data, has_more: true };
+    return await client.disputes.list({ limit });
+  },
+
+  async compare(look, sign) {
+    const id = this.storedId(sign);
+    return id === null ? { status: 'ignored' } : await this.compareOne(look, id);
+  },
+
+  async compareOne(look, id) {
+    // A purchase is compared as such, with its refunds and disputes.
+    if ((await storedFact(look, 'purchase', id)) !== undefined) return { status: 'ignored' };
+    const fetched = await look.ask('invoice_payment', () => fetchById(look, id));
+    if (fetched !== null) return await compareFetched(look, fetched);
+    // With the payment Stripe lost its subscription, which ends by itself.
+    return (await storedFact(look, 'invoice_payment', id)) === undefined
+      ? { status: 'ignored' }
+      : { status: 'in_sync' };
+  },
+};
+
+function isDispute(id: string): boolean {
+  return /^(dp|du)_/.test(id);
+}
+
+async function fetchById({ connection }: Look, id: string): Promise<FetchedInvoicePayment | null> {
+  const payment = await fetchPayment(connection, id);
+  if (payment === null || payment.session?.mode === 'payment') return null;
+  return await fetchInvoicePayment(connection, payment);
+}
+
+async function compareFetched(look: Look, fetched: FetchedInvoicePayment): Promise<Verdict> {
+  const stored = await storedFact(look, 'invoice_payment', fetched.id);
+  if (stored === undefined && !hasMoneyBack(fetched)) return { status: 'ignored' };
+  const found = await ownerOfPayment(look, fetched);
+  if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
+  if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
+  const fact = invoicePaymentFact(fetched);
+  if (stored === undefined) {
+    const drift = {
+      kind: 'missing_locally',
+      ...ownerOf(found),
+      fields: fieldChanges(null, fact),
+      since: null,
+    } as const;
+    return { status: 'drift', drift };
+  }
+  if (sameFact(stored.fact, fact)) return { status: 'in_sync' };
+  const { projectId, customerId, recordedAt: since } = stored;
+  const fields = fieldChanges(stored.fact, fact);
+  return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+}
+
+/** Whoever has the subscription, or is to have it once that is known. */
+async function ownerOfPayment(look: Look, { paid }: FetchedInvoicePayment): Promise<Attribution> {
+  let found: Attribution = { status: 'ignored', reason: 'not_ours' };
+  for (const { subscriptionId: id } of paid) {
+    const stored = await storedFact(look, 'subscription', id);
+    if (stored !== undefined) {
+      const { projectId, customerId } = stored;
+      return { status: 'ours', projectId, customerId, proven: false, displaced: [] };
+    }
+    const hints = await look.ask('subscription', async () => {
+      const subscription = await fetchSubscription(look.connection, id);
+      return subscription === null ? null : await completeHints(look, look.connection, subscription, null);
+    });
+    if (hints !== null && found.status === 'ignored') found = await attribute(look.db, look.connection, hints);
+  }
+  return found;
+}

@@ -1,0 +1,214 @@
+/** Payments, refunds and disputes through the whole service: events in any order, the policy, the ledger, reconciliation. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Client } from '../support/client.ts';
+import { about, quiet, reconcile } from '../support/reconciling.ts';
+import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+
+let tollgate: Tollgate;
+let app: Client;
+let monthly: string;
+
+beforeAll(async () => {
+  tollgate = await startTollgate({ reconcile: { callsPerSecond: null } });
+  app = tollgate.secret;
+  await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
+  const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
+  const price = { product: plan.id, currency: 'usd', unit_amount: 1000, lookup_key: 'monthly' };
+  monthly = (await app.post('/prices', { ...price, recurring: { interval: 'month' } })).body.id;
+  await app.post('/prices', { product: plan.id, currency: 'usd', unit_amount: 9900, lookup_key: 'life' });
+  // Every event comes twice, and none where it belongs.
+  tollgate.sandbox.control.setFaults({ duplicate: 1, shuffle: 1, seed: 11 });
+  await quiet(tollgate);
+});
+afterAll(() => tollgate.close());
+
+async function buy(customerId: string, lookupKey = 'monthly') {
+  const urls = { success_url: 'http://localhost/done', cancel_url: 'http://localhost/' };
+  const { body } = await app.post('/checkout/sessions', { customer_id: customerId, lookup_key: lookupKey, ...urls });
+  tollgate.sandbox.control.payCheckout(body.id);
+  const session = await tollgate.stripe.checkout.sessions.retrieve(body.id);
+  if (session.mode === 'payment') return { session: body.id, payment: String(session.payment_intent) };
+  const { data } = await tollgate.stripe.invoicePayments.list({ invoice: String(session.invoice) });
+  return { session: body.id, payment: String(data[0]?.payment.payment_intent) };
+}
+
+/** Everything that Stripe had to say has been heard and worked through. */
+async function heard(): Promise<void> {
+  await tollgate.sandbox.control.settled();
+  await quiet(tollgate);
+  // What happened in this second is not over before the next.
+  tollgate.sandbox.control.advance({ seconds: 2 });
+}
+
+const decision = async (customerId: string) => {
+  const { entitled, reason } = (await app.get(`/check?customer_id=${customerId}&feature=pro`)).body;
+  return entitled ? reason : `not: ${reason}`;
+};
+const paymentsOf = async (customerId: string, query = '') =>
+  (await app.get(`/customers/${customerId}/payments${query}`)).body;
+const setPolicy = async (access_policy: object) => {
+  const answer = await tollgate.admin.patch(`/admin/projects/${tollgate.project.id}`, { access_policy });
+  expect(answer.status).toBe(200);
+  await quiet(tollgate);
+};
+
+describe('a subscription whose payment is fought over', () => {
+  test('is one payment with its refunds and its dispute, and explains itself, whatever order events come in', async () => {
+    const { payment } = await buy('ada');
+    const { control } = tollgate.sandbox;
+    control.refund(payment, 200);
+    control.failRefund(control.refund(payment, 300).id);
+    const dispute = control.dispute(payment);
+    await heard();
+    expect(await decision('ada')).toBe('not: disputed');
+    const { data, has_more } = await paymentsOf('ada');
+    expect(has_more).toBe(false);
+    expect(data).toMatchObject([
+      {
+        object: 'payment',
+        id: payment,
+        status: 'paid',
+        amount: { currency: 'usd', amount: 1000 },
+        paid_at: expect.any(String),
+        charge_id: expect.stringMatching(/^ch_/),
+        paid_for: {
+          subscription_id: expect.stringMatching(/^sub_/),
+          invoice_id: expect.stringMatching(/^in_/),
+          period_start: expect.any(String),
+          period_end: expect.any(String),
+          lines: [{ price: monthly, product: expect.stringMatching(/^prod_/), quantity: 1 }],
+        },
+        refunds: expect.arrayContaining([
+          expect.objectContaining({ status: 'succeeded', amount: { currency: 'usd', amount: 200 } }),
+          expect.objectContaining({ status: 'failed', amount: { currency: 'usd', amount: 300 } }),
+        ]),
+        disputes: [{ id: dispute.id, status: 'needs_response', reason: 'fraudulent' }],
+      },
+    ]);
+    expect(data[0].refunds).toHaveLength(2);
+
+    const explained = await app.get('/explain?customer_id=ada&feature=pro');
+    expect(explained.body.sources).toMatchObject([
+      { verdict: 'barred', reason: 'disputed', barred: [{ reason: 'disputed', payment }] },
+    ]);
+    expect(explained.body.sources[0].note).toContain(payment);
+
+    control.closeDispute(dispute.id, 'won');
+    await heard();
+    expect(await decision('ada')).toBe('subscription_active');
+    expect((await app.get('/explain?customer_id=ada&feature=pro')).body.sources).toMatchObject([{ barred: [] }]);
+  });
+
+  test('is judged anew with each change of the policy', async () => {
+    const { payment } = await buy('bea');
+    tollgate.sandbox.control.refund(payment);
+    await heard();
+    expect(await decision('bea')).toBe('subscription_active');
+    await setPolicy({ subscription_refund: 'revoke_period' });
+    expect(await decision('bea')).toBe('not: refunded');
+    expect((await app.get('/entitlements/history?customer_id=bea')).body.data[0].cause.type).toBe('policy');
+    await setPolicy({ subscription_refund: 'ignore' });
+    expect(await decision('bea')).toBe('subscription_active');
+
+    const other = await buy('bob');
+    tollgate.sandbox.control.dispute(other.payment);
+    await heard();
+    expect(await decision('bob')).toBe('not: disputed');
+    await setPolicy({ dispute: 'keep' });
+    expect(await decision('bob')).toBe('subscription_active');
+    await setPolicy({ dispute: 'suspend' });
+    expect(await decision('bob')).toBe('not: disputed');
+  });
+});
+
+describe('an early event', () => {
+  test('about a dispute waits until it is known whose subscription it was, and then counts', async () => {
+    const { stripe, sandbox } = tollgate;
+    const customer = await stripe.customers.create({ email: 'cleo@example.com' });
+    const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+    const subscription = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: monthly }],
+      default_payment_method: method.id,
+    });
+    const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
+    const payment = String(data[0]?.payment.payment_intent);
+    sandbox.control.dispute(payment);
+    const statuses = async () =>
+      (await tollgate.admin.get(`/admin/events?type=charge.dispute.created&limit=100`)).body.data
+        .filter((event: { object_id: string }) => event.object_id === payment)
+        .map((event: { status: string }) => event.status);
+    await tollgate.until(async () => (await statuses()).includes('parked'), 10_000, 'the dispute is parked');
+    expect((await app.get('/customers/cleo/payments')).status).toBe(404);
+
+    await app.put('/customers/cleo', { stripe_customer_id: customer.id });
+    await tollgate.until(async () => (await statuses()).includes('processed'), 10_000, 'the dispute is processed');
+    sandbox.control.advance({ seconds: 2 });
+    expect(await decision('cleo')).toBe('not: disputed');
+    expect((await paymentsOf('cleo')).data).toMatchObject([{ id: payment, disputes: [{ status: 'needs_response' }] }]);
+    await heard();
+  });
+});
+
+describe("a customer's ledger", () => {
+  test('goes page by page, newest first, renewals and purchases together', async () => {
+    await buy('dora');
+    await heard();
+    tollgate.sandbox.control.advance({ days: 32 });
+    await heard();
+    const once = await buy('dora', 'life');
+    await heard();
+    const whole = await paymentsOf('dora');
+    expect(whole.data.map(({ amount }: { amount: { amount: number } }) => amount.amount)).toEqual([9900, 1000, 1000]);
+    expect(whole.data[0]).toMatchObject({ id: once.payment, paid_for: { checkout_session_id: once.session } });
+    const seen: unknown[] = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page = await paymentsOf('dora', `?limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`);
+      seen.push(...page.data);
+      cursor = page.next_cursor;
+    }
+    expect(seen).toEqual(whole.data);
+    expect((await app.get('/customers/dora/payments?cursor=bm9uZQ')).status).toBe(400);
+  });
+
+  test('is of one project, and of nobody who is not known', async () => {
+    const other = await tollgate.admin.post('/admin/projects', { name: 'Other', slug: 'other-payments' });
+    expect((await tollgate.as(other.body.secret_key).get('/customers/dora/payments')).status).toBe(404);
+    expect((await app.get('/customers/nobody/payments')).status).toBe(404);
+  });
+});
+
+describe('a reconciliation', () => {
+  test('finds refunds and disputes of invoices of which nobody told, repairs them, and then finds nothing', async () => {
+    const { control } = tollgate.sandbox;
+    const [lost, refunded] = [await buy('eva'), await buy('finn')];
+    await heard();
+    control.setFaults({ drop: 1 });
+    control.closeDispute(control.dispute(lost.payment).id, 'lost');
+    control.refund(refunded.payment);
+    await heard();
+    expect(await decision('eva')).toBe('subscription_active');
+
+    const dry = await reconcile(tollgate, { dry_run: true });
+    const run = await reconcile(tollgate);
+    for (const [id, customer] of [
+      [lost.payment, 'eva'],
+      [refunded.payment, 'finn'],
+    ] as const) {
+      const drift = { kind: 'missing_locally', object_type: 'invoice_payment', customer_id: customer };
+      expect(about(dry, id)).toMatchObject([{ ...drift, action: 'would_repair' }]);
+      expect(about(run, id)).toMatchObject([{ ...drift, cause: 'event_not_delivered', action: 'repaired' }]);
+    }
+    expect(await decision('eva')).toBe('not: disputed');
+    expect((await paymentsOf('finn')).data).toMatchObject([{ refunds: [{ status: 'succeeded' }] }]);
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+
+    const [refund] = (await tollgate.stripe.refunds.list({ payment_intent: refunded.payment })).data;
+    control.failRefund(String(refund?.id));
+    await heard();
+    const one = await reconcile(tollgate, { project_id: tollgate.project.id, customer_id: 'finn' });
+    expect(about(one, refunded.payment)).toMatchObject([{ kind: 'different', action: 'repaired' }]);
+    expect(about(one, refunded.payment)[0]?.fields).toContainEqual({ field: 'refunded_minor', before: 1000, after: 0 });
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+  });
+});
