@@ -88,3 +88,49 @@ describe('migrate', () => {
     expect(await applied()).toEqual(['0001_slow.sql']);
   });
 });
+
+describe('the migration to a ledger', () => {
+  const FIRST = ['0001_foundation.sql', '0002_payments_by_subscription.sql'];
+
+  test('fills in what is known of payments, and gives each policy its word on trials', async () => {
+    for (const name of FIRST) await cp(path.join(SHIPPED, name), path.join(directory, name));
+    await migrate(database.pool, { log, directory });
+    const { pool } = database;
+    await pool.query(`insert into tollgate.projects (id, name, slug, access_policy)
+      values ('prj_1', 'One', 'one', '{"dispute": "keep"}')`);
+    await pool.query(`insert into tollgate.customers (id, project_id, external_id) values ('cust_1', 'prj_1', 'ada')`);
+    const body = {
+      kind: 'purchase',
+      id: 'pi_1',
+      status: 'paid',
+      currency: 'eur',
+      amountMinor: 5000,
+      paidAt: 1_793_491_200_000,
+      lines: [{ priceId: 'price_1', productId: 'prod_1', quantity: 2 }],
+    };
+    await pool.query(
+      `insert into tollgate.facts (project_id, customer_id, kind, object_id, body, recorded_at)
+       values ('prj_1', 'cust_1', 'purchase', 'pi_1', $1, now())`,
+      [JSON.stringify(body)],
+    );
+    await pool.query(`insert into tollgate.payments (connection_id, id, project_id, customer_id, subscription_id)
+      values ('default', 'pi_1', 'prj_1', 'cust_1', null), ('default', 'pi_2', 'prj_1', 'cust_1', 'sub_1')`);
+
+    const name = '0003_payments_ledger.sql';
+    await cp(path.join(SHIPPED, name), path.join(directory, name));
+    await migrate(pool, { log, directory });
+    const payments = await pool.query('select id, status, currency, amount, paid_at, lines from tollgate.payments');
+    expect(payments.rows).toEqual([
+      {
+        id: 'pi_1',
+        status: 'paid',
+        currency: 'eur',
+        amount: 5000,
+        paid_at: new Date('2026-11-01T00:00:00Z'),
+        lines: [{ price: 'price_1', product: 'prod_1', quantity: 2 }],
+      },
+    ]);
+    const projects = await pool.query('select access_policy from tollgate.projects');
+    expect(projects.rows).toEqual([{ access_policy: { dispute: 'keep', trial: 'grant' } }]);
+  });
+});

@@ -298,6 +298,68 @@ describe('a payment', () => {
     expect(await world.fact('pi_renewing')).toBeUndefined();
   });
 
+  it('of an invoice that is disputed stays so, when the fetch from before it answers last', async () => {
+    await world.addCustomer(project, 'racing', 'cus_racing');
+    const line = {
+      id: 'il_racing',
+      amount: 5000,
+      quantity: 1,
+      period: { start: START, end: START + 30 * DAY },
+      pricing: { price_details: { price: 'price_a', product: 'prod_a' }, type: 'price_details' },
+      parent: { subscription_item_details: { subscription: 'sub_racing', subscription_item: 'si_racing' } },
+    };
+    world.stripe.put(
+      customer('cus_racing'),
+      subscription('sub_racing', 'cus_racing', [item('si_racing', price('price_a', 'prod_a'))]),
+      invoice('in_racing', 'sub_racing', { status: 'paid', lines: { data: [line], has_more: false } }),
+      invoicePayment('inpay_racing', 'in_racing', 'pi_racing'),
+      paymentIntent('pi_racing', { customer: 'cus_racing' }),
+      dispute('dp_racing', 'pi_racing', { created: START, status: 'warning_needs_response' }),
+    );
+    const held = world.stripe.holdNext('disputes');
+    const slow = world.sync('payment', 'pi_racing');
+    await held.arrived;
+    world.stripe.put(dispute('dp_racing', 'pi_racing', { created: START }));
+    expect((await world.sync('payment', 'pi_racing')).status).toBe('applied');
+    held.release();
+    // Its subscription was looked at anew; of the payment the newer state stands.
+    await slow;
+    expect(await world.fact('pi_racing')).toMatchObject({ dispute: { status: 'needs_response' } });
+    expect(await world.access(project, 'racing')).toEqual({ entitled: false, reason: 'disputed' });
+  });
+
+  it('of the latest invoice is written down with its subscription, in the one call that fetches that', async () => {
+    const customerId = await world.addCustomer(project, 'paying', 'cus_paying');
+    const paid = invoice('in_paying', 'sub_paying', {
+      status: 'paid',
+      payments: { data: [invoicePayment('inpay_paying', 'in_paying', 'pi_paying')] },
+    });
+    const items = [item('si_paying', price('price_a', 'prod_a'))];
+    world.stripe.put(
+      customer('cus_paying'),
+      subscription('sub_paying', 'cus_paying', items, { latest_invoice: 'in_paying' }),
+      paid,
+    );
+    const before = world.stripe.requests.length;
+    await world.sync('subscription', 'sub_paying');
+    expect(world.stripe.requests.length - before).toBe(1);
+    const rows = await world.database.db
+      .selectFrom('tollgate.payments')
+      .select(['customer_id', 'status', 'amount', 'currency', 'invoice_id', 'subscription_id'])
+      .where('id', '=', 'pi_paying')
+      .execute();
+    expect(rows).toEqual([
+      {
+        customer_id: customerId,
+        status: 'paid',
+        amount: 5000,
+        currency: 'eur',
+        invoice_id: 'in_paying',
+        subscription_id: 'sub_paying',
+      },
+    ]);
+  });
+
   it('that no checkout made is ignored', async () => {
     world.stripe.put(paymentIntent('pi_alone'));
     expect(await world.sync('payment', 'pi_alone')).toMatchObject({

@@ -150,6 +150,46 @@ describe('an early event', () => {
   });
 });
 
+describe('a subscription that goes to another customer', () => {
+  test('takes its payments with it, and what became of them', async () => {
+    const { stripe, sandbox } = tollgate;
+    const customer = await stripe.customers.create();
+    const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+    const subscription = await stripe.subscriptions.create({
+      customer: customer.id,
+      items: [{ price: monthly }],
+      default_payment_method: method.id,
+    });
+    const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
+    const payment = String(data[0]?.payment.payment_intent);
+    const parked = async () =>
+      (await tollgate.admin.get(`/admin/parked?object_id=${subscription.id}`)).body.data[0]?.id as string | undefined;
+    await heard();
+    const attach = { project_id: tollgate.project.id, reason: 'It is theirs' };
+    const id = await parked();
+    const first = await tollgate.admin.post(`/admin/parked/${id}/attach`, { ...attach, customer_id: 'gus' });
+    expect(first).toMatchObject({ status: 200 });
+    sandbox.control.refund(payment, 400);
+    sandbox.control.dispute(payment);
+    await heard();
+    expect(await decision('gus')).toBe('not: disputed');
+
+    const moved = await tollgate.admin.post(`/admin/parked/${id}/attach`, {
+      ...attach,
+      customer_id: 'hal',
+      move: true,
+    });
+    expect(moved).toMatchObject({ status: 200 });
+    await heard();
+    expect(await decision('hal')).toBe('not: disputed');
+    expect(await decision('gus')).toBe('not: no_source');
+    expect((await paymentsOf('gus')).data).toEqual([]);
+    expect((await paymentsOf('hal')).data).toMatchObject([
+      { id: payment, refunds: [{ status: 'succeeded' }], disputes: [{ status: 'needs_response' }] },
+    ]);
+  });
+});
+
 describe("a customer's ledger", () => {
   test('goes page by page, newest first, renewals and purchases together', async () => {
     await buy('dora');

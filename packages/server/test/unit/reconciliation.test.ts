@@ -40,24 +40,26 @@ describe('the steps of a reconciliation', () => {
       'default/listed/customer',
       'default/listed/subscription',
       'default/listed/purchase',
+      'default/listed/invoice_payment',
       'default/unmet/product',
       'default/unmet/price',
       'default/unmet/customer',
       'default/unmet/subscription',
       'default/unmet/purchase',
+      'default/unmet/invoice_payment',
     ]);
   });
 
   test('of one customer leave the catalog out', () => {
     const names = stepsOf({ projectId: 'prj_1', customerId: 'cust_1' }, ['default']).map(stepName);
-    expect(names).toHaveLength(6);
+    expect(names).toHaveLength(8);
     expect(names.join()).not.toMatch(/product|price/);
   });
 
   test('go through one connection after the other, in the same order each time', () => {
     const scope = { projectId: null, customerId: null };
     expect(stepsOf(scope, ['b', 'a'])).toEqual(stepsOf(scope, ['a', 'b']));
-    expect(stepsOf(scope, ['b', 'a'])).toHaveLength(20);
+    expect(stepsOf(scope, ['b', 'a'])).toHaveLength(24);
   });
 });
 
