@@ -13,7 +13,7 @@ function renewalOf({ reason, sources }: FeatureNow): string | null {
 
 function why(feature: FeatureNow): string {
   if (!feature.entitled) return reasonWords(feature.reason);
-  const since = feature.since === null ? '' : ` since ${moment(feature.since)}`;
+  const since = feature.since === null ? '' : `, on since ${moment(feature.since)}`;
   const renewal = renewalOf(feature);
   if (renewal !== null) return `${reasonWords(feature.reason)}${since}, renews on ${moment(renewal)}`;
   const until = feature.valid_to === null ? 'without end' : `until ${moment(feature.valid_to)}`;

@@ -61,7 +61,7 @@ white-space:nowrap}
 .tag.accent{background:var(--accent-wash);color:var(--accent)}
 .plain{list-style:none}
 .later{scroll-margin-top:1rem}.grow{flex:1 1 14rem}.actions{display:flex;gap:.5rem;flex-wrap:wrap}
-.later .lines>.row,.later form.row{align-items:center}.later .moment{width:14rem;justify-content:center}
+.later .lines>.row,.later form.row{align-items:center}.later .moment{width:15.5rem;justify-content:center}
 button:disabled{cursor:default;color:var(--soft);background:none;border-style:dashed}button:disabled:hover{border-color:var(--line)}
 .lines>li{padding:.85rem 0;border-top:1px solid var(--line)}.lines>li:first-child{border-top:0;padding-top:0}.lines>li:last-child{padding-bottom:0}
 .windows{list-style:none;border-left:2px solid var(--line);padding-left:.9rem}
@@ -72,7 +72,7 @@ button:disabled{cursor:default;color:var(--soft);background:none;border-style:da
 .ask{display:flex;gap:.75rem;align-items:end;flex-wrap:wrap}.ask>div:first-child{flex:1 1 12rem;max-width:20rem}
 details>summary{cursor:pointer;color:var(--accent);font-size:.875rem;width:fit-content}
 details[open]>summary{margin-bottom:.75rem}
-@media (max-width:56rem){.wrap{padding:2rem 1.1rem 4rem}h1{font-size:1.8rem}header.top{margin-bottom:2rem}.columns{grid-template-columns:minmax(0,1fr);gap:2.5rem}
+@media (max-width:56rem){.later .row>form,.later .moment{width:100%}.wrap{padding:2rem 1.1rem 4rem}h1{font-size:1.8rem}header.top{margin-bottom:2rem}.columns{grid-template-columns:minmax(0,1fr);gap:2.5rem}
 .side{display:contents}.now{order:-1}.more{order:1}.more+.more{margin-top:-1.5rem}.card{padding:1.15rem}.steps>li{padding-left:2.9rem}.choice .row{flex-wrap:wrap}}
 @media (prefers-reduced-motion:no-preference){button,.button,input,select{transition:border-color .12s,background-color .12s,filter .12s}}
 `;

@@ -126,9 +126,9 @@ test('the list says when a paid period renews, not when the slack after it ends'
   };
   const monthly = { ...renewing, period_end: '2026-12-01T00:00:00.000Z' };
   const sooner = { ...renewing, id: 'sub_2', period_end: '2026-11-09T00:00:00.000Z' };
-  expect(panel([monthly, sooner])).toContain('a paid period since 1 Nov 2026, 00:00, renews on 1 Dec 2026, 00:00<');
+  expect(panel([monthly, sooner])).toContain('a paid period, on since 1 Nov 2026, 00:00, renews on 1 Dec 2026, 00:00<');
   expect(panel([monthly])).toContain('Changes by itself on 1 Dec 2026, 00:00.');
   expect(panel([{ ...monthly, will_renew: false }])).toContain(
-    'a paid period since 1 Nov 2026, 00:00, until 4 Dec 2026, 00:00',
+    'a paid period, on since 1 Nov 2026, 00:00, until 4 Dec 2026, 00:00',
   );
 });

@@ -65,7 +65,7 @@ th:last-child,td:last-child{padding-right:0}
 .price{font-size:2.375rem;line-height:1.15;letter-spacing:-.03em;font-weight:650}
 .total{border-top:1px solid var(--line);padding-top:1rem;margin-top:1.25rem;font-weight:620}
 .box{background:var(--wash);border-radius:var(--radius);padding:1.1rem 1.2rem}.box .total{margin-top:.75rem;padding-top:.75rem}
-.quantity{display:flex;gap:.5rem;align-items:center;margin-top:.5rem}.quantity label{margin:0}
+.lines .right{white-space:nowrap}.quantity{display:flex;flex-wrap:wrap;gap:.5rem;align-items:center;margin-top:.5rem}.quantity label{margin:0}
 .quantity input{width:5.5rem;min-height:2.5rem;padding:.35rem .6rem}.discount{margin-top:.75rem}
 .with-button{display:flex;gap:.6rem}.with-button button{min-height:2.85rem}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.9rem}
@@ -87,6 +87,6 @@ label .soft{font-weight:400}
 .vh{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media (max-width:52rem){table{font-size:.875rem}th,td{padding-right:.6rem}.pay{display:block;min-height:0}.pay>div{padding:2rem 1.25rem 2.25rem}.pay .inner{margin:0 auto}
 .wrap{padding:1.75rem 1.1rem 4rem}.card{padding:1.15rem}.scroll{margin:0 -1.15rem;padding:0 1.15rem}.price{font-size:2rem}.clock{font-size:1.4rem}
-.grid{grid-template-columns:repeat(2,1fr)}.fields{grid-template-columns:1fr}}
+.grid{grid-template-columns:repeat(2,1fr);gap:.5rem}.stat{display:flex;gap:.5rem;align-items:baseline;padding:.5rem .8rem}.stat b{font-size:1.1rem}.fields{grid-template-columns:1fr}}
 @media (prefers-reduced-motion:no-preference){button,.button,input,select{transition:border-color .12s,background-color .12s,filter .12s}}
 `;

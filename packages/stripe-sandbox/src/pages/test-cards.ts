@@ -8,7 +8,7 @@ export const TEST_CARDS: readonly { number: string; outcome: string }[] = [
   { number: '4000000000000341', outcome: 'fails at renewal' },
   { number: '4000000000009995', outcome: 'has no funds' },
   { number: '4000000000000259', outcome: 'is disputed' },
-  { number: 'DE89370400440532013000', outcome: 'debit, days later' },
+  { number: 'DE89370400440532013000', outcome: 'bank debit' },
 ];
 
 /** Those that can be kept for later payments in the portal, which takes no bank account. */
