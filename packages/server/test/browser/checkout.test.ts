@@ -77,7 +77,7 @@ test('one pays with the keyboard alone, and Enter in a field pays', async () => 
 test('leaving the checkout leads back, and nothing was bought', async () => {
   const page = await atTheCheckout();
   await page.getByRole('link', { name: 'Leave without paying' }).click();
-  await page.getByText('Nothing was paid').waitFor();
+  await page.getByText('You left the checkout. Nothing was paid').waitFor();
   await untilFeature(page, 'pro_export', false);
 });
 
