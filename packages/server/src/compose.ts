@@ -5,13 +5,14 @@ import { registerAuditRoutes } from './audit/routes.ts';
 import { registerCatalogRoutes } from './catalog/routes.ts';
 import { registerCheckoutRoutes } from './checkout/checkout-routes.ts';
 import { registerPortalRoutes } from './checkout/portal-routes.ts';
+import { createRegistry, registerConnectionRoutes } from './connections/index.ts';
 import { registerCustomersRoutes } from './customers/routes.ts';
 import { announcePassedTask } from './entitlements/announce-passed.ts';
 import { createEntitlementReader } from './entitlements/reader.ts';
 import { recomputeCustomersTask, requestRecomputation } from './entitlements/recompute-customers.ts';
 import { registerEntitlementRoutes } from './entitlements/routes.ts';
 import { registerGrantRoutes } from './grants/routes.ts';
-import { inboxTasks, registerInboxRoutes, WAKE_SCHEDULE } from './inbox/index.ts';
+import { EVENT_TYPES, inboxTasks, registerInboxRoutes, WAKE_SCHEDULE } from './inbox/index.ts';
 import { syncObject } from './mirror/sync-object.ts';
 import { deliverNoticesTask } from './notices/deliver.ts';
 import { forgetOldNotices } from './notices/forget.ts';
@@ -39,7 +40,12 @@ import type { Connections } from './stripe/connections.ts';
 export interface Parts {
   /** A migrated database. */
   database: Connection;
+  /** Those from the settings; the others are in the database. */
   connections: Connections;
+  /** Why there may be no live key in the database; none: there may. Default none. */
+  liveRefusals?: readonly string[];
+  /** Where Stripe reaches the service, without a slash at the end. Default: nobody said. */
+  publicUrl?: string | null;
   clock: Clock;
   log: Log;
   version: string;
@@ -82,7 +88,7 @@ const HOUSEKEEPING_CRON = '41 * * * *';
  * `listen`. Pages of its own (the demo) are added to `app` before that.
  */
 export async function compose(parts: Parts): Promise<Service> {
-  const { clock, connections, log } = parts;
+  const { clock, log } = parts;
   const stack = new AsyncDisposableStack();
   try {
     const http = connectDatabase(parts.database, { log, max: HTTP_CONNECTIONS, name: 'tollgate http' });
@@ -91,6 +97,9 @@ export async function compose(parts: Parts): Promise<Service> {
     stack.defer(() => work.close());
     const { db } = http;
 
+    const stored = { db, clock, log, sealer: parts.sealer, liveRefusals: parts.liveRefusals ?? [] };
+    const connections = await createRegistry({ ...stored, database: parts.database, environment: parts.connections });
+    stack.defer(() => connections.stop());
     const authenticator = createAuthenticator({
       db,
       clock,
@@ -136,7 +145,11 @@ export async function compose(parts: Parts): Promise<Service> {
       clock,
       keys: authenticator,
       requestRecomputation,
-      hasConnection: (id) => connections.ids().includes(id),
+      modeOf: async (id) => {
+        if (!connections.ids().includes(id)) await connections.reload();
+        if (!connections.ids().includes(id)) return null;
+        return connections.get(id).livemode ? 'live' : 'test';
+      },
     });
     registerCatalogRoutes(app, { db, clock, connections, requestRecomputation });
     registerCustomersRoutes(app, { db, clock, connections });
@@ -145,7 +158,13 @@ export async function compose(parts: Parts): Promise<Service> {
     registerEntitlementRoutes(app, { db, clock, reader });
     registerGrantRoutes(app, { db, clock, snapshots: reader });
     registerNoticeRoutes(app, { db, clock, sealer: parts.sealer });
-    registerInboxRoutes(app, { db, clock, connections, log });
+    registerConnectionRoutes(app, {
+      ...stored,
+      registry: connections,
+      publicUrl: parts.publicUrl ?? null,
+      eventTypes: Object.keys(EVENT_TYPES),
+    });
+    registerInboxRoutes(app, { db, clock, connections, log, findConnection: connections.find });
     registerParkedRoutes(app, { db, clock, connections, log, snapshots: reader });
     registerAdoptionRoutes(app, { db, clock });
     registerReconciliationRoutes(app, { db, clock, connections });
@@ -159,7 +178,14 @@ export async function compose(parts: Parts): Promise<Service> {
     // Jobs have connections of their own: a burst of them cannot keep a check waiting.
     const mirror = { db: work.db, clock, connections, log };
     const tasks: Record<Exclude<TaskName, keyof typeof slowTasks>, Task> = {
-      ...inboxTasks({ ...mirror, syncObject: (request) => syncObject(mirror, request) }),
+      ...inboxTasks({
+        ...mirror,
+        syncObject: async (request) => {
+          // The event may have come to another process, about a connection that this one has not heard of yet.
+          await connections.find(request.connectionId);
+          return await syncObject(mirror, request);
+        },
+      }),
       recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
       reconcile: reconcileTask(mirror, parts.reconcile),
       import: importTask({ ...mirror, requestRecomputation }, parts.import ?? parts.reconcile),

@@ -39,6 +39,8 @@ export interface Config {
   /** Calls that reconciliation makes in a second to each of Stripe's endpoints; null: no limit. */
   reconcileCallsPerSecond: number | null;
   logLevel: LogLevel;
+  /** Why these settings allow no live key, neither among them nor in the database; none: they do. */
+  liveRefusals: readonly string[];
   /** What is allowed and still worth a line in the log. */
   warnings: readonly string[];
 }
@@ -75,19 +77,9 @@ export function parseConfig(env: Environment): Config {
   if (stripe?.kind === 'sandbox' && stripe.port === port && port !== 0) {
     problems.push(`PORT and SANDBOX_PORT are both ${port}. Give one of them another value.`);
   }
+  const liveRefusals = liveRefusalsOf(database, adminKey);
   if (stripe?.kind === 'stripe' && stripe.livemode) {
-    if (database.kind === 'embedded') {
-      problems.push(
-        'A live Stripe key needs a database with backups: set DATABASE_URL. The embedded PostgreSQL is for trying out.',
-      );
-    }
-    if (adminKey === null) {
-      problems.push('A live Stripe key needs TOLLGATE_ADMIN_KEY. Make one: echo "tg_admin_$(openssl rand -hex 32)".');
-    } else if (!isStrongSecret(adminKey.replace(/^tg_admin_/, ''))) {
-      problems.push(
-        'TOLLGATE_ADMIN_KEY is too weak for a live Stripe key. Make one: echo "tg_admin_$(openssl rand -hex 32)".',
-      );
-    }
+    problems.push(...liveRefusals);
   } else if (adminKey === null && database.kind === 'external') {
     warnings.push('TOLLGATE_ADMIN_KEY is not set: only admin keys that are in the database already can be used.');
   }
@@ -108,12 +100,30 @@ export function parseConfig(env: Environment): Config {
     reconcileCron: parseCron(read, problems),
     reconcileCallsPerSecond: parseCallsPerSecond(read, problems),
     logLevel: parseLogLevel(read, problems),
+    liveRefusals,
     warnings,
   };
   if (problems.length > 0 || stripe === null) {
     throw new ConfigError(problems);
   }
   return { ...config, stripe };
+}
+
+/** What real money asks of an installation. */
+function liveRefusalsOf(database: Config['database'], adminKey: string | null): string[] {
+  const make = 'Make one: echo "tg_admin_$(openssl rand -hex 32)".';
+  return [
+    ...(database.kind === 'embedded'
+      ? [
+          'A live Stripe key needs a database with backups: set DATABASE_URL. The embedded PostgreSQL is for trying out.',
+        ]
+      : []),
+    ...(adminKey === null
+      ? [`A live Stripe key needs TOLLGATE_ADMIN_KEY. ${make}`]
+      : isStrongSecret(adminKey.replace(/^tg_admin_/, ''))
+        ? []
+        : [`TOLLGATE_ADMIN_KEY is too weak for a live Stripe key. ${make}`]),
+  ];
 }
 
 /** Whether only this machine can reach an address. */

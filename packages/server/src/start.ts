@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Sandbox } from '../../stripe-sandbox/src/index.ts';
 import { compose } from './compose.ts';
 import { type Config, isLoopback } from './config.ts';
+import { hintOf } from './connections/secrets.ts';
 import { registerDemoRoutes } from './demo/routes.ts';
 import { awaitDatabase } from './operations/await-database.ts';
 import { keptAdminKey, keptEncryptionKey } from './operations/kept-secrets.ts';
@@ -55,6 +56,8 @@ export async function start(config: Config, { log }: { log: Log }): Promise<Star
       sealer: await sealerOf(config),
       reconcileCron: config.reconcileCron,
       reconcile: { callsPerSecond: sandbox === null ? config.reconcileCallsPerSecond : null },
+      liveRefusals: config.liveRefusals,
+      publicUrl: config.publicUrl,
     });
     stack.defer(() => service.close());
     // Keys are shown on the demo's page, so that it is for who tries Tollgate out on this machine and nobody else.
@@ -133,7 +136,13 @@ function connectionOf(config: Config, sandbox: Sandbox | null): StripeConnection
   const common = { id: 'default', installation };
   if (stripe.kind === 'stripe') {
     const client = createStripeClient(stripe);
-    return { ...common, client, webhookSecrets: stripe.webhookSecrets, livemode: stripe.livemode };
+    return {
+      ...common,
+      client,
+      webhookSecrets: stripe.webhookSecrets,
+      livemode: stripe.livemode,
+      keyHint: hintOf(stripe.secretKey),
+    };
   }
   if (sandbox === null) throw new Error('The sandbox was not started.');
   return {
@@ -141,6 +150,7 @@ function connectionOf(config: Config, sandbox: Sandbox | null): StripeConnection
     client: createStripeClient({ secretKey: SANDBOX_KEY, apiBase: `http://127.0.0.1:${sandbox.port}` }),
     webhookSecrets: [stripe.webhookSecret ?? `whsec_${randomBytes(24).toString('base64url')}`],
     livemode: false,
+    isSandbox: true,
   };
 }
 

@@ -26,6 +26,8 @@ export async function ensureCustomer(tx: Tx, identity: CustomerIdentity): Promis
       of
         .selectFrom('tollgate.projects')
         .where('id', '=', projectId)
+        // A project that changes its connection meanwhile is waited for.
+        .forKeyShare()
         .select((select) => [
           select.val(newId('cust')).as('id'),
           'id as project_id',

@@ -2,7 +2,7 @@ import type { SyncRequest, SyncResult } from '../mirror/types.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
-import type { Connections } from '../stripe/connections.ts';
+import type { Connections, StripeConnection } from '../stripe/connections.ts';
 import type { RetrySettings } from './retry.ts';
 
 export interface InboxDeps {
@@ -16,6 +16,8 @@ export interface InboxDeps {
 export interface ReceiveDeps extends InboxDeps {
   /** What signatures are compared with: real time, even where `clock` is simulated. Default the system's. */
   signatureClock?: Clock;
+  /** Looks further than `connections` does, for one that this process has not heard of yet. Default: it does not. */
+  findConnection?: (id: string) => Promise<StripeConnection>;
 }
 
 /** What the jobs need. */

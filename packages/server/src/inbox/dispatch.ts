@@ -11,11 +11,14 @@ export type Dispatch =
   | { status: 'dead'; ref: null; reason: string };
 
 /** Decides it from the event alone; reads nothing. */
-export function dispatch(event: StripeEvent, connection: Pick<StripeConnection, 'livemode'>): Dispatch {
+export function dispatch(
+  event: StripeEvent,
+  connection: Pick<StripeConnection, 'livemode' | 'verifiedAccount'>,
+): Dispatch {
   if (event.livemode !== connection.livemode) {
     return ignored(event.livemode === null ? 'livemode_unknown' : 'livemode_mismatch');
   }
-  if (event.account !== null) return ignored('other_account');
+  if (event.account !== null && event.account !== connection.verifiedAccount) return ignored('other_account');
   const subject = Object.hasOwn(EVENT_TYPES, event.type) ? EVENT_TYPES[event.type] : undefined;
   if (subject === undefined) return ignored('type_not_handled');
   if (event.object === null) return dead('unreadable: data.object');

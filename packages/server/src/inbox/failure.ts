@@ -19,7 +19,7 @@ export function failureOf(error: unknown): Failure {
   if (isDatabaseTrouble(error)) return { kind: 'database' };
   if (error instanceof TollgateError) {
     const reason = sentence(error.code, error.message);
-    return error.code === 'stripe_unavailable'
+    return error.code === 'stripe_unavailable' || error.code === 'connection_unavailable'
       ? { kind: 'again', reason, retryAfterMs: undefined }
       : { kind: 'for_good', reason };
   }

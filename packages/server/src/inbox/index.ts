@@ -1,4 +1,5 @@
 export type { ReceiveDeps, SyncDeps } from './deps.ts';
+export { EVENT_TYPES } from './event-types.ts';
 export { registerInboxRoutes } from './routes.ts';
 export { inboxTasks } from './tasks.ts';
 export { WAKE_SCHEDULE } from './wake-parked.ts';

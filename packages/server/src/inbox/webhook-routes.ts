@@ -26,7 +26,7 @@ const route = {
 /** Where Stripe delivers its events. */
 export function registerWebhookRoutes(app: App, deps: ReceiveDeps): void {
   const receive = async (connectionId: string, body: unknown, signature: string | string[] | undefined) => {
-    const connection = deps.connections.get(connectionId);
+    const connection = await (deps.findConnection ?? deps.connections.get)(connectionId);
     const bytes = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
     const header = Array.isArray(signature) ? signature.join(',') : signature;
     const event = verifyEvent(connection, bytes, header, (deps.signatureClock ?? systemClock).now());

@@ -154,7 +154,7 @@ async function endSubscription(
     if (result.status === 'applied') {
       log.error(
         { subscription: ref.id, connection: fetch.connectionId, customer: customerId },
-        'Stripe does not find a subscription, and its access has ended. Check that STRIPE_SECRET_KEY is of the same account',
+        'Stripe does not find a subscription, and its access has ended. Check that the connection has a key of the same account',
       );
     }
     return result;

@@ -13,7 +13,8 @@ export type IdPrefix =
   | 'park'
   | 'imp'
   | 'whe'
-  | 'ntc';
+  | 'ntc'
+  | 'whs';
 
 /** Crockford's base 32 in lower case: no i, l, o or u, so that ids survive being read aloud. */
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';

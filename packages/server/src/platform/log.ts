@@ -15,6 +15,8 @@ const SECRET_FIELDS = [
   'adminKey',
   'stripeSecretKey',
   'webhookSecrets',
+  'webhook_secrets',
+  'add_webhook_secrets',
   'encryptionKeys',
   'signing_secret',
   'connectionString',

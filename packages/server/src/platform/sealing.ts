@@ -59,7 +59,9 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
         decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
         return Buffer.concat([decipher.update(bytes.subarray(0, -TAG_BYTES)), decipher.final()]).toString('utf8');
       } catch {
-        throw new SealError(`${context} was changed after it was sealed, or belongs elsewhere.`);
+        throw new SealError(
+          `${context} was changed after it was sealed, or belongs elsewhere. Restore it from a backup.`,
+        );
       }
     },
     isCurrent: (sealed) => sealed.startsWith(`${VERSION}.${newestId}.`),

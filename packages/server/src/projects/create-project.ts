@@ -7,6 +7,7 @@ import { TollgateError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { type Project, projectOfRow } from './find-project.ts';
 import { insertKey } from './insert-key.ts';
+import { lockSellingConnection } from './selling-connection.ts';
 
 export interface CreateProjectInput {
   name: string;
@@ -25,7 +26,7 @@ export interface CreatedProject {
 
 /**
  * Creates a project with a secret key of every scope and a publishable key.
- * @throws TollgateError `slug_taken`
+ * @throws TollgateError `slug_taken`, `invalid_request` for a connection that was taken out of use
  */
 export async function createProject(
   deps: { db: Database; clock: Clock },
@@ -35,6 +36,7 @@ export async function createProject(
   const now = deps.clock.now();
   const at = new Date(now);
   return await deps.db.transaction().execute(async (tx) => {
+    await lockSellingConnection(tx, input.connectionId ?? 'default');
     const row = await tx
       .insertInto('tollgate.projects')
       .values({

@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
 import { auditContextOf } from '../audit/context.ts';
-import { TollgateError } from '../platform/errors.ts';
 import type { App } from '../platform/http/app.ts';
 import { SCOPES } from '../platform/http/principal.ts';
 import { Actor, Closed, ListOf, ListQuery, named, OneOf, Timestamp } from '../platform/http/schemas.ts';
@@ -13,6 +12,7 @@ import { listProjects } from './list-projects.ts';
 import { AccessPolicyPatch } from './policy.ts';
 import { revokeKey } from './revoke-key.ts';
 import { rotateKey } from './rotate-key.ts';
+import { modeOfConnection } from './selling-connection.ts';
 import { type UpdateProjectDeps, updateProject } from './update-project.ts';
 import {
   CreatedKeyView,
@@ -27,8 +27,6 @@ import {
 
 export interface ProjectRoutesDeps extends UpdateProjectDeps {
   keys: KeyCache;
-  /** Whether the installation has a Stripe connection of that id. Default: only `default`. */
-  hasConnection?: (connectionId: string) => boolean;
 }
 
 const WEEK_SECONDS = 7 * 24 * 60 * 60;
@@ -63,6 +61,13 @@ const UpdateProjectBody = named(
   Closed({
     name: Type.Optional(Name),
     access_policy: Type.Optional(AccessPolicyPatch),
+    connection: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 64,
+        description: 'Another Stripe connection, as long as the project has neither products nor customers.',
+      }),
+    ),
     actor: Type.Optional(Actor),
   }),
 );
@@ -112,7 +117,7 @@ function registerProjects(app: App, deps: ProjectRoutesDeps): void {
     },
     async (request, reply) => {
       const { name, slug, connection, actor } = request.body;
-      refuseUnknownConnection(connection, deps.hasConnection);
+      if (connection !== undefined) await modeOfConnection(connection, deps.modeOf);
       const input = { name, slug, connectionId: connection };
       const made = await createProject(deps, input, auditContextOf(request, actor));
       return reply.code(201).send({
@@ -170,8 +175,8 @@ function registerProjects(app: App, deps: ProjectRoutesDeps): void {
       },
     },
     async (request) => {
-      const { name, access_policy, actor } = request.body;
-      const patch = { name, policy: access_policy };
+      const { name, access_policy, connection, actor } = request.body;
+      const patch = { name, policy: access_policy, connectionId: connection };
       return projectView(await updateProject(deps, request.params.id, patch, auditContextOf(request, actor)));
     },
   );
@@ -274,14 +279,4 @@ function keyInput(projectId: string, body: Static<typeof CreateKeyBody>) {
     scopes: body.scopes,
     expiresAt: body.expires_at === undefined ? null : new Date(body.expires_at),
   };
-}
-
-function refuseUnknownConnection(
-  connection: string | undefined,
-  hasConnection: (id: string) => boolean = (id) => id === 'default',
-): void {
-  if (connection === undefined || hasConnection(connection)) return;
-  throw new TollgateError('invalid_request', `There is no connection "${connection}". Leave it out for the default.`, [
-    { path: 'connection', message: 'is not a connection of this installation' },
-  ]);
 }

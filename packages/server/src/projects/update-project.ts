@@ -6,6 +6,7 @@ import type { Database, Tx } from '../platform/database.ts';
 import { notify } from '../platform/notify.ts';
 import { noSuchProject, type Project, projectOfRow } from './find-project.ts';
 import { type AccessPolicyPatchWire, patchedPolicy, policyChanges } from './policy.ts';
+import { type ModeOf, modeOfConnection, refuseMove } from './selling-connection.ts';
 
 /** Asks for every customer of a project to be computed again, in the caller's transaction. */
 export type RequestRecomputation = (tx: Tx, request: { projectId: string; cause: Cause }) => Promise<unknown>;
@@ -14,11 +15,14 @@ export interface UpdateProjectDeps {
   db: Database;
   clock: Clock;
   requestRecomputation: RequestRecomputation;
+  modeOf?: ModeOf;
 }
 
 export interface ProjectPatch {
   name?: string | undefined;
   policy?: AccessPolicyPatchWire | undefined;
+  /** Another Stripe connection to sell through. */
+  connectionId?: string | undefined;
 }
 
 /** Where people may be sent says nothing about what they may use. */
@@ -26,7 +30,7 @@ const WITHOUT_EFFECT_ON_ACCESS = new Set(['redirect_origins']);
 
 /**
  * Changes a project's name and policy. A policy that changes access makes every customer be computed again.
- * @throws TollgateError `not_found`, `invalid_request`
+ * @throws TollgateError `not_found`, `invalid_request`, `connection_fixed`
  */
 export async function updateProject(
   deps: UpdateProjectDeps,
@@ -35,6 +39,7 @@ export async function updateProject(
   context: AuditContext,
 ): Promise<Project> {
   const now = deps.clock.now();
+  const mode = patch.connectionId === undefined ? null : await modeOfConnection(patch.connectionId, deps.modeOf);
   return await deps.db.transaction().execute(async (tx) => {
     const before = await tx
       .selectFrom('tollgate.projects')
@@ -50,12 +55,18 @@ export async function updateProject(
     if (patch.name !== undefined && patch.name !== project.name) {
       changes.name = { before: project.name, after: patch.name };
     }
+    const connectionId = patch.connectionId ?? project.connectionId;
+    if (mode !== null && connectionId !== project.connectionId) {
+      await refuseMove(tx, project, { connectionId, mode }, deps.modeOf);
+      changes.connection = { before: project.connectionId, after: connectionId };
+    }
     if (Object.keys(changes).length === 0) return project;
 
     const after = await tx
       .updateTable('tollgate.projects')
       .set((set) => ({
         name: patch.name ?? project.name,
+        connection_id: connectionId,
         access_policy: JSON.stringify(policy),
         updated_at: new Date(now),
         ...(policyChanged.length > 0 ? { catalog_version: set('catalog_version', '+', 1) } : {}),

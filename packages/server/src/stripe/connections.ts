@@ -9,12 +9,18 @@ export interface StripeConnection {
   /** As projects name it: `default`. */
   id: string;
   client: Stripe;
-  /** Signing secrets that webhooks may carry, newest first; never empty. */
+  /** Signing secrets that webhooks may carry, newest first. Without any, no webhook is believed. */
   webhookSecrets: readonly string[];
   /** Whether it moves real money: objects and events of the other mode are not this connection's. */
   livemode: boolean;
   /** The name that is stamped on what this installation makes in Stripe. */
   installation: string;
+  /** The account (`acct_…`) that its key was seen to be of; null as long as Stripe has not told. */
+  verifiedAccount?: string | null;
+  /** The sandbox that starts with this service: whatever account it is, its events come by themselves. */
+  isSandbox?: boolean;
+  /** Enough to recognise the key by; null when nobody needs to. */
+  keyHint?: string | null;
 }
 
 export interface Connections {

@@ -4,12 +4,16 @@ import type { StripeConnection } from './connections.ts';
 /**
  * Refuses to believe that something known is gone because Stripe does not find it. In test mode data can be deleted; in
  * live mode subscriptions and payments never are, and a deleted customer leaves a stub: there the key is of another
- * account, and believing it would end the access of everybody who pays.
+ * account, and believing it would end the access of everybody who pays. Where the key was seen to be of the connection's
+ * account, Stripe is believed.
  * @param id - of a subscription, payment, checkout session or customer that Stripe had
  * @throws TollgateError `stripe_refused` in live mode
  */
-export function refuseLossInLiveMode({ livemode, id: connection }: StripeConnection, id: string): void {
-  if (!livemode) return;
+export function refuseLossInLiveMode(
+  { livemode, id: connection, verifiedAccount }: StripeConnection,
+  id: string,
+): void {
+  if (!livemode || verifiedAccount) return;
   throw new TollgateError(
     'stripe_refused',
     `Stripe does not find ${id}, and in live mode nothing of its kind is ever deleted. Check that the key of the connection ${connection} is of the account that has it.`,

@@ -29,7 +29,8 @@ export function refusedParameter(error: unknown): string | undefined {
 export function refusalOf(error: unknown): unknown {
   if (!isFromStripe(error)) return error;
   if (error instanceof Stripe.errors.StripeAuthenticationError) {
-    const detail = "Stripe does not take the installation's key. Its operator has to check STRIPE_SECRET_KEY.";
+    const detail =
+      "Stripe does not take the connection's key. Its operator has to replace it: STRIPE_SECRET_KEY, or PATCH /api/v1/admin/connections/{id}.";
     return new TollgateError('stripe_unavailable', detail, [], { retry_after: 60 });
   }
   const { kind, retryAfterMs } = classifyStripeError(error);

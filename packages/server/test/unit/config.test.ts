@@ -40,6 +40,7 @@ describe('with nothing set', () => {
       reconcileCron: '17 3 * * *',
       reconcileCallsPerSecond: 20,
       logLevel: 'info',
+      liveRefusals: [expect.stringContaining('DATABASE_URL'), expect.stringContaining('TOLLGATE_ADMIN_KEY')],
       warnings: [],
     });
   });

@@ -1,0 +1,2 @@
+export { createRegistry } from './registry.ts';
+export { registerConnectionRoutes } from './routes.ts';
