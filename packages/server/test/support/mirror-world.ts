@@ -19,8 +19,8 @@ export interface Mirror {
   /** Moves the clock, which stands still otherwise. Epoch milliseconds. */
   setNow(ms: number): void;
   sync(type: ObjectType, id: string): Promise<SyncResult>;
-  /** A project with the feature `pro`, unlocked by `prod_<suffix>` and its price `price_<suffix>`. */
-  addProject(suffix: string): Promise<string>;
+  /** A project with the feature `pro`, unlocked by `prod_<suffix>` and its price `price_<suffix>`. Default connection: `default`. */
+  addProject(suffix: string, connectionId?: string): Promise<string>;
   addCustomer(projectId: string, externalId: string, stripeCustomerId?: string | null): Promise<string>;
   /** Whether the customer is entitled to `pro` now, and why or why not. */
   access(projectId: string, externalId: string): Promise<{ entitled: boolean; reason: string }>;
@@ -67,12 +67,12 @@ export async function startMirror(apiBase: string): Promise<Mirror> {
     },
     sync: (type, id) =>
       syncObject(deps, { connectionId: 'default', ref: { type, id }, cause: { type: 'event', id: 'evt_test' } }),
-    addProject: async (suffix) => {
+    addProject: async (suffix, connection_id = 'default') => {
       const id = newId('prj');
       const policy = JSON.stringify(DEFAULT_ACCESS_POLICY);
       await db
         .insertInto('tollgate.projects')
-        .values({ id, name: suffix, slug: suffix, access_policy: policy })
+        .values({ id, name: suffix, slug: `${suffix}-${connection_id}`, connection_id, access_policy: policy })
         .execute();
       await db
         .insertInto('tollgate.features')
@@ -80,12 +80,13 @@ export async function startMirror(apiBase: string): Promise<Mirror> {
         .execute();
       await db
         .insertInto('tollgate.products')
-        .values({ id: `prod_${suffix}`, project_id: id, name: 'Pro', description: null })
+        .values({ id: `prod_${suffix}`, connection_id, project_id: id, name: 'Pro', description: null })
         .execute();
       await db
         .insertInto('tollgate.prices')
         .values({
           id: `price_${suffix}`,
+          connection_id,
           project_id: id,
           product_id: `prod_${suffix}`,
           currency: 'eur',
