@@ -33,6 +33,7 @@ create index drifts_detected on tollgate.drifts (detected_at);
 alter table tollgate.events
   -- `listed`: it never came as a webhook, and was found in Stripe's own list of events.
   add column source text not null default 'webhook' check (source in ('webhook', 'listed'));
+create index events_undelivered on tollgate.events (received_at) where source = 'listed';
 -- Up to when Stripe's list of events has been looked through.
 create table tollgate.events_listed (
   connection_id text primary key,

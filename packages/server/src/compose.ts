@@ -12,7 +12,14 @@ import { createEntitlementReader } from './entitlements/reader.ts';
 import { recomputeCustomersTask, requestRecomputation } from './entitlements/recompute-customers.ts';
 import { registerEntitlementRoutes } from './entitlements/routes.ts';
 import { registerGrantRoutes } from './grants/routes.ts';
-import { EVENT_TYPES, inboxTasks, registerInboxRoutes, WAKE_SCHEDULE } from './inbox/index.ts';
+import {
+  CATCH_UP_SCHEDULE,
+  catchUpEventsTask,
+  EVENT_TYPES,
+  inboxTasks,
+  registerInboxRoutes,
+  WAKE_SCHEDULE,
+} from './inbox/index.ts';
 import { syncObject } from './mirror/sync-object.ts';
 import { deliverNoticesTask } from './notices/deliver.ts';
 import { forgetOldNotices } from './notices/forget.ts';
@@ -31,6 +38,7 @@ import { listen } from './platform/notify.ts';
 import type { Sealer } from './platform/sealing.ts';
 import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
+import { CONTINUOUS_SCHEDULE, continuousTask } from './reconciliation/continuous.ts';
 import { registerReconciliationRoutes } from './reconciliation/routes.ts';
 import { type ReconcileOptions, reconcileTask } from './reconciliation/run.ts';
 import { scheduleReconcileTask } from './reconciliation/schedule.ts';
@@ -61,6 +69,8 @@ export interface Parts {
   reconcile?: ReconcileOptions;
   /** The same for imports. */
   import?: ImportOptions;
+  /** Whether lost events and drift are looked for all the time, and not by reconciliations alone. Default true. */
+  continuous?: boolean;
   limits?: Pick<AppOptions, 'rateLimit' | 'failedAttempts' | 'bodyLimit' | 'idempotencyStaleAfterMs' | 'trustProxy'>;
 }
 
@@ -192,11 +202,14 @@ export async function compose(parts: Parts): Promise<Service> {
       schedule_reconcile: scheduleReconcileTask(mirror),
       announce_passed: announcePassedTask({ db: work.db, clock }),
       housekeeping: housekeepingTask({ db: work.db, clock, forget: [forgetOldNotices] }),
+      reconcile_continuously: continuousTask(mirror),
+      catch_up_events: catchUpEventsTask(mirror),
     };
     const cron: CronEntry[] = [
       { task: 'schedule_reconcile', schedule: parts.reconcileCron, catchUp: true },
       WAKE_SCHEDULE,
       { task: 'announce_passed', schedule: EVERY_MINUTE },
+      ...(parts.continuous === false ? [] : [CATCH_UP_SCHEDULE, CONTINUOUS_SCHEDULE]),
       { task: 'housekeeping', schedule: HOUSEKEEPING_CRON },
     ];
 

@@ -1,3 +1,4 @@
+export { CATCH_UP_SCHEDULE, catchUpEventsTask } from './catch-up-events.ts';
 export type { ReceiveDeps, SyncDeps } from './deps.ts';
 export { EVENT_TYPES } from './event-types.ts';
 export { registerInboxRoutes } from './routes.ts';

@@ -10,12 +10,14 @@ import { requestSync } from './request-sync.ts';
 /**
  * Stores an event and the job that it calls for, or neither. A duplicate waits for the first one's commit, so that
  * whoever gets an answer knows that the event is durable.
+ * @param source - `listed`: found in Stripe's own list of events, since it never came
  * @returns false for an event that was stored before
  */
 export async function receiveEvent(
   { db, clock }: Pick<InboxDeps, 'db' | 'clock'>,
   connection: StripeConnection,
   event: StripeEvent,
+  source: 'webhook' | 'listed' = 'webhook',
 ): Promise<boolean> {
   const now = new Date(clock.now());
   const todo = dispatch(event, connection);
@@ -40,6 +42,7 @@ export async function receiveEvent(
         processed_at: over ? now : null,
         last_attempt_at: null,
         next_attempt_at: over ? null : sql<Date>`now()`,
+        source,
       })
       .onConflict((conflict) => conflict.columns(['connection_id', 'id']).doNothing())
       .returning('id')

@@ -23,8 +23,10 @@ export async function settleSynced(
   switch (result.status) {
     case 'applied':
     case 'unchanged':
-    case 'stale':
       await settle(db, job, events, { status: 'processed', reason: null, now });
+      break;
+    case 'stale':
+      await settle(db, job, events, { status: 'processed', reason: 'stale', now });
       break;
     case 'ignored':
       await settle(db, job, events, { status: 'ignored', reason: result.reason, now });

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Answered } from '../platform/http/observer.ts';
 import { within } from '../platform/within.ts';
+import { reconciliationGauges } from './reconciliation-metrics.ts';
 
 /** What the cache of snapshots has counted since the start. */
 export interface CacheCounts {
@@ -86,10 +87,13 @@ export function createMetrics({ pools, cache }: MetricsSources): Metrics {
     registers,
   });
 
+  const reconciliation = reconciliationGauges(registry);
+
   async function askDatabase(): Promise<void> {
     for (const gauge of [queued, inbox, inboxAge, parked]) {
       gauge.reset();
     }
+    reconciliation.reset();
     if (!database) {
       return;
     }
@@ -99,6 +103,7 @@ export function createMetrics({ pools, cache }: MetricsSources): Metrics {
         database.query<{ state: string; count: number }>(QUEUE),
         database.query<{ status: string; count: number; oldest: number }>(INBOX),
         database.query<{ reason: string; count: number }>(PARKED),
+        reconciliation.read(database),
       ]),
     );
     for (const { state, count } of jobRows.rows) {

@@ -16,6 +16,8 @@ export type TaskName =
   | 'announce_passed'
   | 'deliver_notices'
   | 'import'
+  | 'reconcile_continuously'
+  | 'catch_up_events'
   | 'housekeeping';
 
 export interface TaskInfo {
@@ -72,6 +74,8 @@ export interface CronEntry {
   schedule: string;
   /** Whether a run missed while nothing was up is caught up on within a day. */
   catchUp?: boolean;
+  /** Whether one runs at a time, over all processes, and behind other jobs. */
+  alone?: boolean;
 }
 
 export interface JobsOptions {
@@ -97,6 +101,8 @@ export interface Jobs {
 
 /** Each further one needs another worker to take the job just then. */
 const ENQUEUE_TRIES = 20;
+/** For what nobody waits for. */
+const LOW_PRIORITY = 20;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const FIRST_RESTART_MS = 500;
 const LAST_RESTART_MS = 10_000;
@@ -211,7 +217,11 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
         task: entry.task,
         match: entry.schedule,
         identifier: entry.task,
-        options: { backfillPeriod: entry.catchUp ? DAY_MS : 0, jobKey: `cron:${entry.task}` },
+        options: {
+          backfillPeriod: entry.catchUp ? DAY_MS : 0,
+          jobKey: `cron:${entry.task}`,
+          ...(entry.alone ? { queueName: `cron:${entry.task}`, priority: LOW_PRIORITY, maxAttempts: 1 } : {}),
+        },
       })),
     ),
   });

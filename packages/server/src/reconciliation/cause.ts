@@ -4,22 +4,34 @@ import type { UndeliveredEvents } from './undelivered-events.ts';
 
 /**
  * Why something differs, as far as it can be told:
- * - `event_not_delivered`: Stripe has an event about it that never came here
+ * - `event_not_delivered`: Stripe has an event about it that never came here as a webhook
  * - `event_pending`: its event has come and has not been processed yet
  * - `event_failed`: its event was delivered, and processing it failed
  * - `event_parked`: its event was delivered and waits until it can be attributed
+ * - `event_stale`: its last event was processed, and what was fetched for it was not the newest any more
  * - `event_processed`: its events were delivered and processed, and it differs all the same
  * - `no_event`: neither the inbox nor Stripe's last 30 days know of an event about it
+ * - `ours`: what is stored contradicts itself; it was not Stripe that changed
  * - `unknown`: there were too many events to look through
  */
-export type DriftCause =
-  | 'event_not_delivered'
-  | 'event_pending'
-  | 'event_failed'
-  | 'event_parked'
-  | 'event_processed'
-  | 'no_event'
-  | 'unknown';
+export const CAUSES = [
+  'event_not_delivered',
+  'event_pending',
+  'event_failed',
+  'event_parked',
+  'event_stale',
+  'event_processed',
+  'no_event',
+  'ours',
+  'unknown',
+] as const;
+export type DriftCause = (typeof CAUSES)[number];
+
+export interface Origin {
+  cause: DriftCause;
+  /** The earliest moment at which it can have arisen; null: unknown. */
+  aroseAt: Date | null;
+}
 
 /** Events and facts are stamped by different processes. */
 const MARGIN_MS = 60_000;
@@ -27,42 +39,76 @@ const MOST_EVENTS = 100;
 
 /**
  * Finds out why an object of Stripe's differs from what is stored, from the inbox and from Stripe's own list of events.
- * @param since - what happened before then is in the stored state already; null: nothing is stored
+ * @param about.since - what happened before then is in the stored state already; null: nothing is stored
+ * @param about.changedAt - when Stripe's object says that it became so; null: it does not say
  */
-export async function causeOf(
+export async function originOf(
   look: Look,
   undelivered: UndeliveredEvents,
-  { objectId, since }: { objectId: string; since: Date | null },
-): Promise<DriftCause> {
-  const statuses = await statusesOf(look, objectId, since);
-  if (statuses.has('dead') || statuses.has('failed')) return 'event_failed';
-  if (statuses.has('parked')) return 'event_parked';
-  if (statuses.has('received')) return 'event_pending';
+  about: { objectType: string; objectId: string; since: Date | null; changedAt: Date | null },
+): Promise<Origin> {
+  const { objectId, since, changedAt } = about;
+  if (since !== null && (await contradictsItself(look, about))) return { cause: 'ours', aroseAt: null };
+  const from = since === null ? new Date(0) : new Date(since.getTime() - MARGIN_MS);
+  const events = await eventsAbout(look, objectId, from);
+  const origin = (cause: DriftCause, which: (event: EventAbout) => boolean): Origin | null => {
+    const [first] = events.filter(which);
+    return first === undefined ? null : { cause, aroseAt: first.created_at };
+  };
+  const known =
+    origin('event_failed', ({ status }) => status === 'dead' || status === 'failed') ??
+    origin('event_parked', ({ status }) => status === 'parked') ??
+    origin('event_not_delivered', ({ source }) => source === 'listed') ??
+    origin('event_pending', ({ status }) => status === 'received');
+  if (known !== null) return known;
   const search = await undelivered.search(look);
-  if (search.about(objectId)) return 'event_not_delivered';
-  if (statuses.has('processed')) return 'event_processed';
-  return search.complete ? 'no_event' : 'unknown';
+  const lost = search.about(objectId, from);
+  if (lost !== null) return { cause: 'event_not_delivered', aroseAt: lost };
+  const processed = events.filter(({ status }) => status === 'processed');
+  const last = processed.at(-1);
+  if (last !== undefined) {
+    return { cause: last.reason === 'stale' ? 'event_stale' : 'event_processed', aroseAt: last.created_at };
+  }
+  return { cause: search.complete ? 'no_event' : 'unknown', aroseAt: changedAt };
 }
 
-async function statusesOf({ db, connection }: Look, objectId: string, since: Date | null): Promise<Set<string>> {
-  const from = since === null ? new Date(0) : new Date(since.getTime() - MARGIN_MS);
-  const own = await db
-    .selectFrom('tollgate.events')
-    .select('status')
-    .where('connection_id', '=', connection.id)
-    .where('object_id', '=', objectId)
-    .where('received_at', '>=', from)
-    .orderBy('received_at', 'desc')
-    .limit(MOST_EVENTS)
-    .execute();
+interface EventAbout {
+  status: string;
+  reason: string | null;
+  source: 'webhook' | 'listed';
+  created_at: Date;
+}
+
+/** In the order in which Stripe made them. */
+async function eventsAbout({ db, connection }: Look, objectId: string, from: Date): Promise<EventAbout[]> {
+  const events = () =>
+    db
+      .selectFrom('tollgate.events')
+      .select(['status', 'reason', 'source', 'created_at'])
+      .where('connection_id', '=', connection.id)
+      .orderBy('received_at', 'desc')
+      .limit(MOST_EVENTS);
+  const own = await events().where('object_id', '=', objectId).where('received_at', '>=', from).execute();
   // A refund or a dispute is an object of its own, and names the payment.
-  const related = await db
-    .selectFrom('tollgate.events')
-    .select('status')
-    .where('connection_id', '=', connection.id)
+  const related = await events()
     .where(sql<boolean>`related_ids @> array[${objectId}]::text[]`)
     .where('status', 'in', ['received', 'failed', 'parked'])
-    .limit(MOST_EVENTS)
     .execute();
-  return new Set([...own, ...related].map(({ status }) => status));
+  return [...own, ...related].sort((a, b) => a.created_at.getTime() - b.created_at.getTime());
+}
+
+/** Whether a stored fact is not what was last saved of it: somebody has changed the row. */
+async function contradictsItself(
+  { db, connection }: Look,
+  { objectType, objectId }: { objectType: string; objectId: string },
+): Promise<boolean> {
+  if (!['subscription', 'purchase', 'invoice_payment'].includes(objectType)) return false;
+  const { rows } = await sql`
+    select from tollgate.facts fact join tollgate.projects project on project.id = fact.project_id
+     where project.connection_id = ${connection.id} and fact.kind = ${objectType} and fact.object_id = ${objectId}
+       and fact.body is distinct from (
+         select version.body from tollgate.fact_versions version
+          where version.kind = fact.kind and version.object_id = fact.object_id and version.project_id = fact.project_id
+          order by version.id desc limit 1)`.execute(db);
+  return rows.length > 0;
 }

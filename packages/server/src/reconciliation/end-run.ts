@@ -1,17 +1,20 @@
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { Database } from '../platform/database.ts';
-import { withoutSecrets } from '../platform/log.ts';
+import type { Database, Tx } from '../platform/database.ts';
+import { type Log, withoutSecrets } from '../platform/log.ts';
 import { countsOf, Overtaken } from './progress.ts';
 import type { RunRow } from './start-run.ts';
 
 const SELF: AuditContext = { actor: 'reconciliation', keyId: null, requestId: null };
 
 /** Only a run that has gone through every step gets here. */
-export async function completeRun({ db, clock }: { db: Database; clock: Clock }, run: RunRow): Promise<void> {
+export async function completeRun(
+  { db, clock, log }: { db: Database; clock: Clock; log: Log },
+  run: RunRow,
+): Promise<void> {
   const now = clock.now();
-  await db.transaction().execute(async (tx) => {
+  const { alert, counts } = await db.transaction().execute(async (tx) => {
     const ended = await tx
       .updateTable('tollgate.reconciliation_runs')
       .set({ status: 'completed', finished_at: new Date(now), heartbeat_at: new Date(now) })
@@ -33,15 +36,44 @@ export async function completeRun({ db, clock }: { db: Database; clock: Clock },
       .where('run_id', '=', run.id)
       .groupBy('action')
       .execute();
+    const alert = await raiseAlarm(tx, ended);
     const detail = {
       run: run.id,
+      alert,
       dry_run: run.dry_run,
       counts: { ...countsOf(ended), ...Object.fromEntries(drifts.map(({ action, count }) => [action, count])) },
     };
     const { project_id: projectId, customer_id: customerId } = run;
     const act = { action: 'reconciliation.completed', projectId, customerId, detail };
     await recordAudit(tx, { ...SELF, ...act }, now);
+    return detail;
   });
+  if (alert) {
+    log.error(
+      { alert: 'reconciliation_drift', run_id: run.id, counts },
+      'A reconciliation found more drift than happens by itself',
+    );
+  }
+}
+
+/** More than this many drifts, and more than this share of what was compared, do not happen by themselves. */
+const ALARMING = { drifts: 10, share: 0.001 };
+
+/**
+ * Marks a run in which more differed than happens by itself: webhooks are lost, say, or somebody has changed the
+ * database. What nobody can attribute is no sign of that, and has a list of its own.
+ */
+async function raiseAlarm(tx: Tx, run: RunRow): Promise<boolean> {
+  const { count } = await tx
+    .selectFrom('tollgate.drifts')
+    .select((of) => of.fn.countAll<number>().as('count'))
+    .where('run_id', '=', run.id)
+    .where('kind', '<>', 'unattributed')
+    .executeTakeFirstOrThrow();
+  const { listed, asked } = countsOf(run);
+  if (count <= ALARMING.drifts || count <= ALARMING.share * (listed + asked)) return false;
+  await tx.updateTable('tollgate.reconciliation_runs').set({ alert: true }).where('id', '=', run.id).execute();
+  return true;
 }
 
 /** After the last attempt. What it repaired until then stays repaired. */

@@ -1,4 +1,4 @@
-import type { Kind, Look, Shelf, Verdict } from './kind.ts';
+import type { Drift, Kind, KindName, Look, Shelf, Verdict } from './kind.ts';
 import type { Counts } from './progress.ts';
 import { type SettleDeps, settleDrift } from './settle-drift.ts';
 import { settleParked } from './settle-parked.ts';
@@ -71,10 +71,19 @@ async function examine<T extends { id: string }>(
       { run_id: run.id, object_type: kind.name, object_id: id },
       'Nobody can say whose an object of Stripe is',
     );
-    return await settleParked(deps, look, run, kind.refOf(id));
+    const settled = await settleParked(deps, look, run, kind.refOf(id));
+    if (settled === 'parked') await settleDrift(deps, look, run, { kind, id, drift: unattributed(kind.name, id) });
+    return settled;
   }
   if (verdict.status === 'drift') await settleDrift(deps, look, run, { kind, id, drift: verdict.drift });
   return verdict.status;
+}
+
+/** Nobody can say whose it is: somebody has to. */
+function unattributed(kind: KindName, id: string): Drift {
+  const where = kind === 'customer' ? 'GET /api/v1/admin/parked' : `GET /api/v1/admin/parked, with the id ${id},`;
+  const detail = `It may be this installation's, and nobody can say whose it is. ${where} tells why; attach it to a customer there, or dismiss it.`;
+  return { kind: 'unattributed', projectId: null, customerId: null, fields: [], since: null, detail };
 }
 
 /** An object that cannot be understood is a drift of its own, and no reason to stop. */

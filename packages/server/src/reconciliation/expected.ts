@@ -13,7 +13,7 @@ export async function countExpected(db: Database, run: RunRow, connectionIds: re
   const { rows } = await sql<{ expected: number }>`
     update tollgate.reconciliation_runs set expected = (
       select count(*) from tollgate.projects project, tollgate.facts fact
-       where ${within} and fact.project_id = project.id and fact.kind in ('subscription', 'purchase') and ${ofCustomer}
+       where ${within} and fact.project_id = project.id and fact.kind in ('subscription', 'purchase', 'invoice_payment') and ${ofCustomer}
     ) + (
       select count(*) from tollgate.projects project, tollgate.customers customer
        where ${within} and customer.project_id = project.id and customer.stripe_customer_id is not null
@@ -26,6 +26,12 @@ export async function countExpected(db: Database, run: RunRow, connectionIds: re
       select case when ${customerId}::text is null then count(*) else 0 end
         from tollgate.projects project, tollgate.prices price
        where ${within} and price.project_id = project.id and not price.deleted
+    ) + (
+      select count(*) from tollgate.projects project, tollgate.facts fact
+       where ${within} and fact.project_id = project.id and ${ofCustomer}
+    ) + (
+      select count(*) from tollgate.projects project, tollgate.customers customer
+       where ${within} and customer.project_id = project.id and (${customerId}::text is null or customer.id = ${customerId})
     ) where id = ${run.id} returning expected`.execute(db);
   return { ...run, expected: rows[0]?.expected ?? 0 };
 }

@@ -10,16 +10,44 @@ export type RunWithDrifts = RunRow & { external_id: string | null; actions: Read
 
 export type DriftRow = Selectable<Schema['tollgate.drifts']> & { external_id: string | null };
 
+/** Drifts of one kind, cause or action. */
+export interface DriftFilter {
+  kind?: string | undefined;
+  cause?: string | undefined;
+  action?: string | undefined;
+}
+
+export interface RunFilter {
+  projectId?: string | undefined;
+  status?: RunRow['status'] | undefined;
+  trigger?: RunRow['trigger'] | undefined;
+  /** Only runs that have a drift like this. */
+  drifts?: DriftFilter;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
 /** Runs, newest first. */
-export async function listRuns(
-  db: Database,
-  filter: { projectId?: string | undefined; limit?: number | undefined; cursor?: string | undefined },
-): Promise<Page<RunWithDrifts>> {
+export async function listRuns(db: Database, filter: RunFilter): Promise<Page<RunWithDrifts>> {
   const limit = filter.limit ?? DEFAULT_LIMIT;
   let query = runs(db)
     .orderBy('run.id', 'desc')
     .limit(limit + 1);
   if (filter.projectId !== undefined) query = query.where('run.project_id', '=', filter.projectId);
+  if (filter.status !== undefined) query = query.where('run.status', '=', filter.status);
+  if (filter.trigger !== undefined) query = query.where('run.trigger', '=', filter.trigger);
+  const like = conditions(filter.drifts);
+  if (like.length > 0) {
+    query = query.where((of) =>
+      of.exists(
+        of
+          .selectFrom('tollgate.drifts as drift')
+          .select('drift.id')
+          .whereRef('drift.run_id', '=', 'run.id')
+          .where((drift) => drift.and(like.map(([column, value]) => drift(column, '=', value)))),
+      ),
+    );
+  }
   if (filter.cursor !== undefined) query = query.where('run.id', '<', decodeCursor(filter.cursor));
   const found = page(await query.execute(), limit, (run) => run.id);
   return { ...found, data: await withActions(db, found.data) };
@@ -41,7 +69,7 @@ export async function getRun(db: Database, id: string): Promise<RunWithDrifts> {
 export async function listDrifts(
   db: Database,
   runId: string,
-  { limit = DEFAULT_LIMIT, cursor }: { limit?: number | undefined; cursor?: string | undefined },
+  { limit = DEFAULT_LIMIT, cursor, ...like }: DriftFilter & { limit?: number | undefined; cursor?: string | undefined },
 ): Promise<Page<DriftRow>> {
   let query = db
     .selectFrom('tollgate.drifts as drift')
@@ -49,10 +77,20 @@ export async function listDrifts(
     .selectAll('drift')
     .select('customer.external_id')
     .where('drift.run_id', '=', runId)
+    .where((of) => of.and(conditions(like).map(([column, value]) => of(column, '=', value))))
     .orderBy('drift.id')
     .limit(limit + 1);
   if (cursor !== undefined) query = query.where('drift.id', '>', decodeCursor(cursor));
   return page(await query.execute(), limit, (drift) => drift.id);
+}
+
+function conditions({ kind, cause, action }: DriftFilter = {}) {
+  const all = [
+    ['drift.kind', kind],
+    ['drift.cause', cause],
+    ['drift.action', action],
+  ] as const;
+  return all.flatMap(([column, value]) => (value === undefined ? [] : [[column, value] as const]));
 }
 
 function runs(db: Database) {

@@ -11,8 +11,19 @@ import type { StoredFact } from './stored-facts.ts';
 /** The kinds of objects that are compared. */
 export type KindName = 'product' | 'price' | 'customer' | 'subscription' | 'purchase' | 'invoice_payment';
 
-/** `missing_in_stripe` says that Stripe, asked for this one object, has none. */
-export type DriftKind = 'missing_locally' | 'missing_in_stripe' | 'different' | 'unreadable';
+/**
+ * `missing_in_stripe` says that Stripe, asked for this one object, has none; `unattributed`, that it may be this
+ * installation's and nobody can say whose it is; `contradiction`, that what is stored is not what it follows from.
+ */
+export const DRIFT_KINDS = [
+  'missing_locally',
+  'missing_in_stripe',
+  'different',
+  'unreadable',
+  'unattributed',
+  'contradiction',
+] as const;
+export type DriftKind = (typeof DRIFT_KINDS)[number];
 
 /** What came of comparing one object. */
 export type Verdict =
@@ -33,6 +44,8 @@ export interface Drift {
   fields: readonly FieldChange[];
   /** Since when the stored state has been known; null when nothing is stored. */
   since: Date | null;
+  /** When the object says that it became what it is, so far as it does. */
+  changedAt?: Date | null;
   /** Why it could not be read. */
   detail?: string;
 }

@@ -22,9 +22,11 @@ export interface Counts {
   ignored: number;
   /** Perhaps of this installation; nobody can say whose. */
   parked: number;
+  /** Facts and snapshots that were compared with what they follow from. */
+  proven: number;
 }
 
-export const NO_COUNTS: Counts = { listed: 0, asked: 0, in_sync: 0, ignored: 0, parked: 0 };
+export const NO_COUNTS: Counts = { listed: 0, asked: 0, in_sync: 0, ignored: 0, parked: 0, proven: 0 };
 
 /** Another process goes on with the run, and is further. */
 export class Overtaken extends Error {
@@ -43,7 +45,7 @@ export async function saveProgress(
   progress: {
     place: Place;
     counts: Counts;
-    seen: { connectionId: string; kind: KindName; ids: readonly string[] };
+    seen?: { connectionId: string; kind: KindName; ids: readonly string[] };
     now: number;
   },
 ): Promise<RunRow> {
@@ -55,9 +57,7 @@ export async function saveProgress(
          set cursor = ${JSON.stringify(place)}::jsonb, counts = ${JSON.stringify(counts)}::jsonb, heartbeat_at = ${new Date(now)}
        where id = ${run.id} and status = 'running' and cursor is not distinct from ${was}::jsonb
       returning id
-    ), seen as (
-      ${noteSeen(seen, sql`where exists (select from saved)`)}
-    )
+    ) ${seen === undefined ? sql`` : sql`, seen as (${noteSeen(seen, sql`where exists (select from saved)`)})`}
     select id from saved`.execute(db);
   if (rows.length === 0) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);
   return { ...run, cursor: { ...place }, counts: { ...counts }, heartbeat_at: new Date(now) };
@@ -68,7 +68,7 @@ export function noteSeen(
   { connectionId, kind, ids }: { connectionId: string; kind: KindName; ids: readonly string[] },
   condition = sql``,
 ) {
-  return sql`insert into tollgate.reconciliation_seen (connection_id, object_type, object_id)
+  return sql<object>`insert into tollgate.reconciliation_seen (connection_id, object_type, object_id)
     select ${connectionId}, ${kind}, id from unnest(${[...new Set(ids)].sort()}::text[]) id ${condition}
     on conflict (connection_id, object_type, object_id) do update set seen_at = now()`;
 }

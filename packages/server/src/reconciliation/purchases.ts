@@ -88,6 +88,7 @@ async function compareFetched(look: Look, fetched: FetchedPurchase): Promise<Ver
       ...ownerOf(found),
       fields: fieldChanges(null, fact),
       since: null,
+      changedAt: fact.paidAt === null ? null : new Date(fact.paidAt),
     } as const;
     return { status: 'drift', drift };
   }

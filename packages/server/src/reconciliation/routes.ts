@@ -3,12 +3,15 @@ import { auditContextOf } from '../audit/context.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { App } from '../platform/http/app.ts';
-import { Actor, Closed, CustomerId, ListOf, ListQuery, named, ProjectId } from '../platform/http/schemas.ts';
+import { Actor, Closed, CustomerId, ListOf, ListQuery, named, OneOf, ProjectId } from '../platform/http/schemas.ts';
 import type { Connections } from '../stripe/connections.ts';
+import { CAUSES } from './cause.ts';
 import { getRun, listDrifts, listRuns } from './find-runs.ts';
+import { DRIFT_KINDS } from './kind.ts';
+import { ACTIONS } from './record-drift.ts';
 import { scopeOf } from './scope.ts';
 import { startRun } from './start-run.ts';
-import { driftView, RunView, RunWithDriftsView, runView, StartedRunView } from './views.ts';
+import { driftView, RUN_STATUSES, RUN_TRIGGERS, RunView, RunWithDriftsView, runView, StartedRunView } from './views.ts';
 
 export interface ReconciliationRoutesDeps {
   db: Database;
@@ -28,6 +31,12 @@ const ReconcileBody = named(
     actor: Type.Optional(Actor),
   }),
 );
+
+const DriftsLike = {
+  kind: Type.Optional(OneOf(DRIFT_KINDS)),
+  cause: Type.Optional(OneOf(CAUSES)),
+  action: Type.Optional(OneOf(ACTIONS)),
+};
 
 /** Reconciliation over HTTP, for operators. */
 export function registerReconciliationRoutes(app: App, deps: ReconciliationRoutesDeps): void {
@@ -60,14 +69,20 @@ export function registerReconciliationRoutes(app: App, deps: ReconciliationRoute
       schema: {
         tags,
         summary: 'List reconciliations',
-        description: 'Newest first.',
-        querystring: Closed({ ...ListQuery, project_id: Type.Optional(ProjectId) }),
+        description: 'Newest first; with `kind`, `cause` or `action`: those that have a drift like that.',
+        querystring: Closed({
+          ...ListQuery,
+          ...DriftsLike,
+          project_id: Type.Optional(ProjectId),
+          status: Type.Optional(OneOf(RUN_STATUSES)),
+          trigger: Type.Optional(OneOf(RUN_TRIGGERS)),
+        }),
         response: { 200: ListOf(RunView) },
       },
     },
     async ({ query }) => {
-      const { limit, cursor, project_id: projectId } = query;
-      const found = await listRuns(deps.db, { projectId, limit, cursor });
+      const { limit, cursor, project_id: projectId, status, trigger, ...drifts } = query;
+      const found = await listRuns(deps.db, { projectId, status, trigger, drifts, limit, cursor });
       return { ...found, data: found.data.map((run) => runView(run, deps.connections.ids())) };
     },
   );
@@ -82,6 +97,7 @@ export function registerReconciliationRoutes(app: App, deps: ReconciliationRoute
         params: Closed({ id: Type.String({ minLength: 1, maxLength: 64 }) }),
         querystring: Closed({
           ...ListQuery,
+          ...DriftsLike,
           limit: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: 'Drifts a page. Default 100.' }),
           ),
@@ -91,7 +107,7 @@ export function registerReconciliationRoutes(app: App, deps: ReconciliationRoute
     },
     async ({ params, query }) => {
       const run = await getRun(deps.db, params.id);
-      const drifts = await listDrifts(deps.db, run.id, { limit: query.limit ?? 100, cursor: query.cursor });
+      const drifts = await listDrifts(deps.db, run.id, { ...query, limit: query.limit ?? 100 });
       return {
         ...runView(run, deps.connections.ids()),
         drifts: drifts.data.map(driftView),

@@ -5,9 +5,11 @@ import type { Task } from '../platform/jobs.ts';
 import { getProject } from '../projects/find-project.ts';
 import { completeRun, failRun } from './end-run.ts';
 import { countExpected } from './expected.ts';
+import { KnownAccounts } from './known-accounts.ts';
 import { createPace } from './pace.ts';
 import { PATIENCE, type Patience } from './patiently.ts';
 import { Overtaken, placeOf } from './progress.ts';
+import { proveStep } from './prove-step.ts';
 import { enqueueRun, type RunRow } from './start-run.ts';
 import { stepName, stepsOf } from './steps.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
@@ -31,7 +33,15 @@ export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}):
   return async (payload, { attempt, maxAttempts, signal }) => {
     const run = await begin(deps, runIdIn(payload));
     if (run === undefined) return;
-    const working = { ...deps, undelivered: new UndeliveredEvents(), pace, patience, pageSize, signal };
+    const working = {
+      ...deps,
+      undelivered: new UndeliveredEvents(),
+      accounts: new KnownAccounts(),
+      pace,
+      patience,
+      pageSize,
+      signal,
+    };
     try {
       await workThrough(working, run);
     } catch (error) {
@@ -102,7 +112,7 @@ async function workThrough(deps: Working, begun: RunRow): Promise<void> {
         );
   for (const step of steps.slice(first)) {
     const after = place !== null && place.step === stepName(step) ? place.after : null;
-    run = await workStep(deps, run, step, after);
+    run = step.what === 'proven' ? await proveStep(deps, run, step, after) : await workStep(deps, run, step, after);
   }
   await completeRun(deps, run);
 }

@@ -1,20 +1,16 @@
-import { type MirrorDeps, syncObject } from '../mirror/sync-object.ts';
-import type { Database } from '../platform/database.ts';
-import { newId } from '../platform/ids.ts';
-import { causeOf } from './cause.ts';
+import { syncObject } from '../mirror/sync-object.ts';
+import type { MirrorDeps } from '../mirror/types.ts';
+import { originOf } from './cause.ts';
 import type { Drift, Kind, Look } from './kind.ts';
+import type { KnownAccounts } from './known-accounts.ts';
+import { type DriftEnd, endDrift, recordDrift } from './record-drift.ts';
 import type { RunRow } from './start-run.ts';
 import type { UndeliveredEvents } from './undelivered-events.ts';
 import { unreadable } from './unreadable.ts';
 
-/**
- * `repairing` stands only while it is under way. `resolved`: somebody else, a late webhook say, repaired it meanwhile.
- * `failed`: it differs still; the drift's detail says why.
- */
-export type DriftAction = 'repairing' | 'repaired' | 'resolved' | 'would_repair' | 'failed';
-
 export interface SettleDeps extends MirrorDeps {
   undelivered: UndeliveredEvents;
+  accounts: KnownAccounts;
 }
 
 /** Records a drift with its cause, and unless the run is dry has the mirror repair it. */
@@ -25,26 +21,25 @@ export async function settleDrift<T extends { id: string }>(
   found: { kind: Kind<T>; id: string; drift: Drift },
 ): Promise<void> {
   const { kind, id, drift } = found;
-  const place = { ...found, connectionId: look.connection.id };
-  const cause = await causeOf(look, deps.undelivered, { objectId: id, since: drift.since });
-  if (drift.kind === 'unreadable') {
-    await record(deps, run, place, cause, 'failed', drift.detail ?? null);
-    return;
-  }
-  if (run.dry_run) {
-    await record(deps, run, place, cause, 'would_repair', null);
-    return;
-  }
-  await record(deps, run, place, cause, 'repairing', null);
-  const { action, detail } = await repair(deps, look, run, kind, id);
-  await deps.db
-    .updateTable('tollgate.drifts')
-    .set({ action, detail })
-    .where('run_id', '=', run.id)
-    .where('connection_id', '=', look.connection.id)
-    .where('object_type', '=', kind.name)
-    .where('object_id', '=', id)
-    .execute();
+  const { since, changedAt = null } = drift;
+  const origin = await originOf(look, deps.undelivered, { objectType: kind.name, objectId: id, since, changedAt });
+  const settled = { connectionId: look.connection.id, objectType: kind.name, objectId: id, drift, origin };
+  const hopeless = await needsPerson(deps, look, found);
+  if (hopeless !== null) return await recordDrift(deps, run, settled, { action: 'needs_person', detail: hopeless });
+  if (run.dry_run) return await recordDrift(deps, run, settled, { action: 'would_repair', detail: null });
+  await recordDrift(deps, run, settled, { action: 'repairing', detail: null });
+  await endDrift(deps, run, settled, await repair(deps, look, run, kind, id));
+}
+
+/** What a person has to do where nothing can be repaired, dry or not; null: it can. */
+async function needsPerson<T extends { id: string }>(
+  { accounts }: SettleDeps,
+  look: Look,
+  { kind, id, drift }: { kind: Kind<T>; id: string; drift: Drift },
+): Promise<string | null> {
+  if (drift.kind === 'unreadable' || drift.kind === 'unattributed') return drift.detail ?? null;
+  if (drift.kind === 'missing_in_stripe') return await accounts.whyNotLost(look, { kind: kind.name, id });
+  return null;
 }
 
 async function repair<T extends { id: string }>(
@@ -53,7 +48,7 @@ async function repair<T extends { id: string }>(
   run: RunRow,
   kind: Kind<T>,
   id: string,
-): Promise<{ action: DriftAction; detail: string | null }> {
+): Promise<DriftEnd> {
   const connectionId = look.connection.id;
   const cause = { type: 'reconciliation', id: run.id } as const;
   try {
@@ -62,44 +57,12 @@ async function repair<T extends { id: string }>(
     if (result.status === 'applied') return { action: 'repaired', detail: null };
     const after = await kind.compareOne(look, id);
     if (after.status !== 'drift') return { action: 'resolved', detail: null };
-    return { action: 'failed', detail: `The state of Stripe was ${result.status}${reasonIn(result.reason)}.` };
+    const reason = result.reason === null ? '' : ` (${result.reason})`;
+    return {
+      action: 'needs_person',
+      detail: `The mirror calls Stripe's state ${result.status}${reason} and keeps its own. Look at the object in Stripe and at its events here, then reconcile its customer.`,
+    };
   } catch (error) {
-    return { action: 'failed', detail: unreadable(error) };
+    return { action: 'needs_person', detail: unreadable(error) };
   }
-}
-
-function reasonIn(reason: string | null): string {
-  return reason === null ? '' : ` (${reason})`;
-}
-
-/** Goes through a page that was interrupted a second time without recording anything twice. */
-async function record<T extends { id: string }>(
-  { db, clock }: { db: Database; clock: MirrorDeps['clock'] },
-  run: RunRow,
-  { connectionId, kind, id, drift }: { connectionId: string; kind: Kind<T>; id: string; drift: Drift },
-  cause: string,
-  action: DriftAction,
-  detail: string | null,
-): Promise<void> {
-  await db
-    .insertInto('tollgate.drifts')
-    .values({
-      id: newId('drift'),
-      run_id: run.id,
-      connection_id: connectionId,
-      project_id: drift.projectId,
-      customer_id: drift.customerId,
-      kind: drift.kind,
-      object_type: kind.name,
-      object_id: id,
-      cause,
-      action,
-      detail,
-      fields: JSON.stringify(drift.fields),
-      detected_at: new Date(clock.now()),
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['run_id', 'connection_id', 'object_type', 'object_id']).doUpdateSet({ action, detail }),
-    )
-    .execute();
 }

@@ -83,6 +83,7 @@ async function compareFetched(look: Look, fetched: FetchedSubscription): Promise
       ...ownerOf(found),
       fields: fieldChanges(null, fact),
       since: null,
+      changedAt: new Date(fact.startedAt),
     } as const;
     return { status: 'drift', drift };
   }

@@ -9,8 +9,8 @@ const MOST_PAGES = 200;
 const RELEVANT = /^(customer|checkout|invoice|charge|payment_intent|product|price|refund)\./;
 
 export interface UndeliveredSearch {
-  /** Whether Stripe has an event about the object that never came here. */
-  about(objectId: string): boolean;
+  /** When Stripe made the first event about the object, from then on, that never came here; null: there is none. */
+  about(objectId: string, from: Date): Date | null;
   /** False when there were too many events to look through. */
   complete: boolean;
 }
@@ -25,7 +25,7 @@ export class UndeliveredEvents {
     const started = search(look).catch((error: unknown) => {
       // A restricted key may not read events: then nothing can be said about causes, and the rest goes on.
       unreadable(error);
-      return { about: () => false, complete: false };
+      return { about: () => null, complete: false };
     });
     this.#searches.set(look.connection.id, started);
     // One that failed is tried again by whoever asks next.
@@ -34,11 +34,14 @@ export class UndeliveredEvents {
   }
 }
 
-/** Keeps nothing but the ids that undelivered events name. */
+/** Keeps nothing but the ids that undelivered events name, and when they were made. */
 async function search(look: Look): Promise<UndeliveredSearch> {
   const { client, id: connectionId } = look.connection;
-  const named = new Set<string>();
-  const about = (objectId: string) => named.has(objectId);
+  const named = new Map<string, number[]>();
+  const about = (objectId: string, from: Date) => {
+    const made = (named.get(objectId) ?? []).filter((seconds) => seconds * 1000 >= from.getTime());
+    return made.length === 0 ? null : new Date(Math.min(...made) * 1000);
+  };
   let startingAfter: string | undefined;
   for (let pages = 0; pages < MOST_PAGES; pages++) {
     const page = await look.ask('event', () =>
@@ -46,7 +49,9 @@ async function search(look: Look): Promise<UndeliveredSearch> {
     );
     const relevant = page.data.filter(({ type }) => RELEVANT.test(type));
     const missing = await missingFrom(look, connectionId, relevant);
-    for (const event of missing) collectIds(event.data.object, named);
+    for (const event of missing) {
+      for (const id of idsIn(event.data.object)) named.set(id, [...(named.get(id) ?? []), event.created]);
+    }
     startingAfter = page.data.at(-1)?.id;
     if (!page.has_more || startingAfter === undefined) return { about, complete: true };
   }
@@ -59,6 +64,7 @@ async function missingFrom({ db }: Look, connectionId: string, events: readonly 
     .selectFrom('tollgate.events')
     .select('id')
     .where('connection_id', '=', connectionId)
+    .where('source', '=', 'webhook')
     .where(
       'id',
       'in',
@@ -81,10 +87,11 @@ const MEMBERS = [
 ];
 
 /** The ids of the object itself and of what it belongs to; its customer is left out, who has many things. */
-function collectIds(object: object, into: Set<string>): void {
+function idsIn(object: object, into = new Set<string>()): Set<string> {
   for (const [name, value] of Object.entries(object)) {
     if (!MEMBERS.includes(name)) continue;
     if (typeof value === 'string') into.add(value);
-    else if (typeof value === 'object' && value !== null) collectIds(value, into);
+    else if (typeof value === 'object' && value !== null) idsIn(value, into);
   }
+  return into;
 }

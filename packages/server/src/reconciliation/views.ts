@@ -1,38 +1,31 @@
 /** Runs and drifts as the API shows them. */
 import { type Static, Type } from 'typebox';
 import { Closed, Nullable, named, OneOf, Timestamp } from '../platform/http/schemas.ts';
+import { CAUSES } from './cause.ts';
 import type { DriftRow, RunWithDrifts } from './find-runs.ts';
+import { DRIFT_KINDS } from './kind.ts';
 import { countsOf, placeOf } from './progress.ts';
+import { ACTIONS } from './record-drift.ts';
 import { stepName, stepsOf } from './steps.ts';
 
-const STATUSES = ['queued', 'running', 'completed', 'failed'] as const;
-const KINDS = ['missing_locally', 'missing_in_stripe', 'different', 'unreadable'] as const;
-const CAUSES = [
-  'event_not_delivered',
-  'event_pending',
-  'event_failed',
-  'event_parked',
-  'event_processed',
-  'no_event',
-  'unknown',
-] as const;
-const ACTIONS = ['repairing', 'repaired', 'resolved', 'would_repair', 'failed'] as const;
-const OBJECTS = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment'] as const;
+export const RUN_TRIGGERS = ['manual', 'schedule', 'continuous'] as const;
+export const RUN_STATUSES = ['queued', 'running', 'completed', 'failed'] as const;
+const OBJECTS = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment', 'grant', 'snapshot'] as const;
 
 /** The answer to starting a run. */
 export const StartedRunView = named(
   'StartedReconciliation',
-  Closed({ object: Type.Literal('reconciliation_run'), id: Type.String(), status: OneOf(STATUSES) }),
+  Closed({ object: Type.Literal('reconciliation_run'), id: Type.String(), status: OneOf(RUN_STATUSES) }),
 );
 
 const RUN = {
   object: Type.Literal('reconciliation_run'),
   id: Type.String(),
-  status: OneOf(STATUSES, { description: '`completed` only when every step was gone through.' }),
+  status: OneOf(RUN_STATUSES, { description: '`completed` only when every step was gone through.' }),
   project_id: Nullable(Type.String({ description: 'Null: every project.' })),
   customer_id: Nullable(Type.String({ description: 'Null: every customer.' })),
   dry_run: Type.Boolean(),
-  trigger: OneOf(['manual', 'schedule', 'continuous'], {
+  trigger: OneOf(RUN_TRIGGERS, {
     description: '`continuous`: what the check that goes on all the time found in one go.',
   }),
   progress: Closed({
@@ -49,12 +42,14 @@ const RUN = {
     in_sync: Type.Integer(),
     ignored: Type.Integer({ description: 'Not of this installation, or nothing that is kept.' }),
     parked: Type.Integer({ description: 'Perhaps of this installation; nobody can say whose.' }),
+    proven: Type.Integer({ description: 'Facts and snapshots that were compared with what they follow from.' }),
     drifts: Type.Integer(),
     repaired: Type.Integer(),
     resolved: Type.Integer({ description: 'Repaired by somebody else meanwhile, by a late webhook say.' }),
     would_repair: Type.Integer({ description: 'Of a dry run.' }),
-    failed: Type.Integer({ description: 'Still different; the drift says why.' }),
+    needs_person: Type.Integer({ description: 'Still different; each drift says what to do.' }),
   }),
+  alert: Type.Boolean({ description: 'More differed than happens by itself.' }),
   error: Nullable(Type.String()),
   created_at: Timestamp,
   started_at: Nullable(Timestamp),
@@ -70,9 +65,9 @@ export const DriftView = named(
     object: Type.Literal('drift'),
     id: Type.String(),
     connection: Type.String({ description: 'The Stripe connection that has the object.' }),
-    kind: OneOf(KINDS),
+    kind: OneOf(DRIFT_KINDS),
     object_type: OneOf(OBJECTS),
-    object_id: Type.String({ description: "Stripe's id." }),
+    object_id: Type.String({ description: "Stripe's id; of a grant or a snapshot (its customer's) Tollgate's own." }),
     project_id: Nullable(Type.String()),
     customer_id: Nullable(Type.String({ description: "The app's own id; null where there is none (yet)." })),
     fields: Type.Array(
@@ -84,11 +79,15 @@ export const DriftView = named(
     ),
     cause: OneOf(CAUSES, {
       description:
-        'Why, as far as it can be told. `event_not_delivered`: Stripe has an event about it that never came. `event_failed`, `event_parked`, `event_pending`: it came, and what became of it. `event_processed`: all were processed. `no_event`: nobody knows of one. `unknown`: too many to look through.',
+        'Why, as far as it can be told. `event_not_delivered`: Stripe has an event about it that never came. `event_failed`, `event_parked`, `event_pending`: it came, and what became of it. `event_stale`: what was fetched for the last one had been overtaken. `event_processed`: all were processed. `ours`: what is stored contradicts itself. `no_event`: nobody knows of one. `unknown`: too many to look through.',
     }),
     action: OneOf(ACTIONS),
-    detail: Nullable(Type.String({ description: 'Why it could not be repaired.' })),
+    detail: Nullable(Type.String({ description: 'What a person has to do.' })),
+    arose_at: Nullable(Timestamp),
     detected_at: Timestamp,
+    lasted_seconds: Nullable(
+      Type.Integer({ description: 'From the earliest moment at which it can have arisen until it was found.' }),
+    ),
   }),
 );
 
@@ -118,8 +117,9 @@ export function runView(run: RunWithDrifts, connectionIds: readonly string[]): S
       repaired: run.actions.repaired ?? 0,
       resolved: run.actions.resolved ?? 0,
       would_repair: run.actions.would_repair ?? 0,
-      failed: run.actions.failed ?? 0,
+      needs_person: run.actions.needs_person ?? 0,
     },
+    alert: run.alert,
     error: run.error,
     created_at: run.created_at.toISOString(),
     started_at: run.started_at?.toISOString() ?? null,
@@ -134,8 +134,8 @@ function progressOf(run: RunWithDrifts, connectionIds: readonly string[]): Stati
   const own = place?.step.split('/')[0];
   const ids = run.project_id === null ? connectionIds : [own ?? connectionIds[0] ?? 'default'];
   const steps = stepsOf({ projectId: run.project_id, customerId: run.customer_id }, ids).map(stepName);
-  const { listed, asked } = countsOf(run);
-  const done = listed + asked;
+  const { listed, asked, proven } = countsOf(run);
+  const done = listed + asked + proven;
   const expected = Math.max(run.expected ?? 0, done);
   const completed = run.status === 'completed';
   const at = place === null ? 0 : Math.max(0, steps.indexOf(place.step));
@@ -163,6 +163,12 @@ export function driftView(drift: DriftRow): Static<typeof DriftView> {
     cause: drift.cause as Static<typeof DriftView>['cause'],
     action: drift.action as Static<typeof DriftView>['action'],
     detail: drift.detail,
+    arose_at: drift.arose_at?.toISOString() ?? null,
     detected_at: drift.detected_at.toISOString(),
+    lasted_seconds: lasted(drift),
   };
+}
+
+function lasted({ arose_at: from, detected_at: until }: DriftRow): number | null {
+  return from === null ? null : Math.max(0, Math.round((until.getTime() - from.getTime()) / 1000));
 }

@@ -41,7 +41,12 @@ export function lookAt(deps: Omit<Working, 'pageSize'>, connectionId: string, sc
  * @returns the run as it is afterwards
  * @throws Overtaken when another process goes on with the run
  */
-export async function workStep(deps: Working, begun: RunRow, step: Step, from: string | null): Promise<RunRow> {
+export async function workStep(
+  deps: Working,
+  begun: RunRow,
+  step: Exclude<Step, { what: 'proven' }>,
+  from: string | null,
+): Promise<RunRow> {
   const kind: Kind<{ id: string }> = KINDS[step.kind];
   const look = lookAt(deps, step.connectionId, { projectId: begun.project_id, customerId: begun.customer_id });
   const pages =

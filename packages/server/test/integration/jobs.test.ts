@@ -37,6 +37,8 @@ async function work(tasks: Partial<Record<TaskName, Task>>, options: Partial<Par
       reconcile: idle,
       schedule_reconcile: idle,
       import: idle,
+      reconcile_continuously: idle,
+      catch_up_events: idle,
       housekeeping: idle,
       ...tasks,
     },
@@ -203,7 +205,7 @@ describe('several workers', () => {
       const log = createLog('silent');
       const hang = () => { process.stdout.write('working'); return new Promise(() => {}); };
       const { pool } = connectDatabase({ connectionString: ${JSON.stringify(database.url)} }, { log });
-      const names = ['sync_object','recompute_customers','wake_parked','reconcile','schedule_reconcile','import','housekeeping'];
+      const names = ['sync_object','recompute_customers','wake_parked','reconcile','schedule_reconcile','import','reconcile_continuously','catch_up_events','housekeeping'];
       await startJobs({ pool, tasks: Object.fromEntries(names.map((name) => [name, hang])), cron: [], concurrency: 2, log, pollMs: 200 });`;
     await enqueue(database.db, 'sync_object', { id: 'evt_1' }, { queueName: 'one' });
     const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', program], {

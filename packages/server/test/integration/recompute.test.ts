@@ -191,6 +191,8 @@ describe('a recomputation of every customer', () => {
         reconcile: idle,
         schedule_reconcile: idle,
         import: idle,
+        reconcile_continuously: idle,
+        catch_up_events: idle,
         housekeeping: idle,
       },
       cron: [],

@@ -64,7 +64,7 @@ describe('a reconciliation', () => {
       trigger: 'manual',
       project_id: null,
       customer_id: null,
-      progress: { steps_done: 12, steps_total: 12 },
+      progress: { steps_done: 14, steps_total: 14, percent: 100 },
       drifts: [],
       drifts_has_more: false,
     });

@@ -68,6 +68,8 @@ describe("the service's own role", () => {
       'reconcile',
       'schedule_reconcile',
       'import',
+      'reconcile_continuously',
+      'catch_up_events',
       'housekeeping',
     ] as const;
     const tasks = Object.fromEntries(names.map((name) => [name, task])) as Record<(typeof names)[number], Task>;

@@ -68,6 +68,8 @@ export async function startInboxService(options: InboxServiceOptions): Promise<I
       reconcile: nothing,
       schedule_reconcile: nothing,
       import: nothing,
+      reconcile_continuously: nothing,
+      catch_up_events: nothing,
       housekeeping: nothing,
     },
     cron: [],

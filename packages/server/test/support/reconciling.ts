@@ -9,12 +9,15 @@ export interface DriftOfRun {
   cause: string;
   action: string;
   detail: string | null;
+  arose_at: string | null;
+  lasted_seconds: number | null;
   fields: { field: string; before: unknown; after: unknown }[];
 }
 
 export interface FinishedRun {
   id: string;
   status: string;
+  alert: boolean;
   counts: Record<string, number>;
   drifts: DriftOfRun[];
   progress: { step: string | null; steps_done: number; steps_total: number };

@@ -67,6 +67,8 @@ export async function startTollgate(options: TollgateOptions = {}): Promise<Toll
     reconcileCron: '17 3 * * *',
     pollMs: 200,
     limits: { rateLimit: { max: 100_000, windowMs: 1_000 }, failedAttempts: { max: 100_000, windowMs: 1_000 } },
+    // What a test leaves undelivered is not to be found by itself.
+    continuous: false,
     ...parts,
     clock,
     database: { connectionString: database.url },

@@ -1,0 +1,196 @@
+/** Differences of every kind, planted: each is found with its cause, dry and real alike, and gone afterwards. */
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Client } from '../support/client.ts';
+import { type DriftOfRun, type FinishedRun, quiet, reconcile } from '../support/reconciling.ts';
+import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+
+/** No event of the sandbox arrives. */
+let tollgate: Tollgate;
+let app: Client;
+
+beforeAll(async () => {
+  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null } });
+  app = tollgate.secret;
+  await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
+  const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
+  const monthly = { product: plan.id, currency: 'usd', unit_amount: 1000, recurring: { interval: 'month' } };
+  await app.post('/prices', { ...monthly, lookup_key: 'monthly' });
+  await quiet(tollgate);
+});
+afterAll(() => tollgate.close());
+
+async function subscribe(customerId: string): Promise<string> {
+  const urls = { success_url: 'http://localhost/done', cancel_url: 'http://localhost/' };
+  const { body } = await app.post('/checkout/sessions', { customer_id: customerId, lookup_key: 'monthly', ...urls });
+  tollgate.sandbox.control.payCheckout(body.id);
+  const { subscription } = await tollgate.stripe.checkout.sessions.retrieve(body.id);
+  return String(subscription);
+}
+
+async function isEntitled(customerId: string): Promise<boolean> {
+  return (await app.get(`/check?customer_id=${customerId}&feature=pro`)).body.entitled;
+}
+
+async function idOf(externalId: string): Promise<string> {
+  const { rows } = await tollgate.database.pool.query('select id from tollgate.customers where external_id = $1', [
+    externalId,
+  ]);
+  return rows[0].id;
+}
+
+const planted = () => tollgate.database.db;
+/** Later than every event that has not arrived: none of them can tell of a change after it. */
+const later = () => new Date(tollgate.clock.now() + 5 * 60_000);
+const cancels = sql<never>`body || '{"cancelAtPeriodEnd": true}'`;
+
+/** As if the mirror had saved something that Stripe does not say (any more). */
+async function saved(subscription: string): Promise<void> {
+  await planted()
+    .updateTable('tollgate.facts')
+    .set({ body: cancels, recorded_at: later() })
+    .where('object_id', '=', subscription)
+    .execute();
+  await planted()
+    .updateTable('tollgate.fact_versions')
+    .set({ body: cancels })
+    .where('object_id', '=', subscription)
+    .execute();
+  const { customer_id } = await planted()
+    .selectFrom('tollgate.facts')
+    .select('customer_id')
+    .where('object_id', '=', subscription)
+    .executeTakeFirstOrThrow();
+  await planted()
+    .updateTable('tollgate.snapshots')
+    .set({ body: sql`replace(body::text, '"willRenew": true', '"willRenew": false')::jsonb` })
+    .where('customer_id', '=', customer_id)
+    .execute();
+}
+
+/** What a run says of each object, without what differs from run to run. */
+function told(run: FinishedRun) {
+  const of = ({ object_type, object_id, kind, cause, fields, arose_at }: DriftOfRun) => [
+    `${object_type} ${object_id}`,
+    { kind, cause, arose_at, fields },
+  ];
+  return Object.fromEntries(run.drifts.map(of));
+}
+
+test('every planted difference is found with its cause, dry and real alike, and a second run finds nothing', async () => {
+  const names = ['gone', 'changed', 'silent', 'stale', 'tampered', 'unversioned', 'snapshot', 'left'];
+  const id: Record<string, string> = {};
+  for (const name of names) id[name] = await subscribe(name);
+  await app.get('/customers');
+  const grant = (
+    await tollgate.admin.post('/admin/grant', {
+      project_id: tollgate.project.id,
+      customer_id: 'granted',
+      feature: 'pro',
+      reason: 'A present',
+    })
+  ).body.id;
+  await reconcile(tollgate);
+  expect((await reconcile(tollgate)).drifts).toEqual([]);
+
+  // Stripe changed, and its event never came.
+  const bought = await subscribe('new');
+  await tollgate.stripe.subscriptions.cancel(id.changed ?? '');
+  const gone = (await app.get('/customers/gone')).body.stripe_customer_id;
+  await tollgate.stripe.customers.del(gone);
+  // What is stored is not what Stripe says, and no event tells why; or the last one's fetch had been overtaken.
+  await saved(id.silent ?? '');
+  await saved(id.stale ?? '');
+  await planted()
+    .insertInto('tollgate.events')
+    .values({
+      connection_id: 'default',
+      id: 'evt_overtaken',
+      type: 'customer.subscription.updated',
+      livemode: false,
+      object_type: 'subscription',
+      object_id: id.stale ?? null,
+      payload: '{}',
+      status: 'processed',
+      reason: 'stale',
+      created_at: later(),
+      received_at: later(),
+      processed_at: later(),
+    })
+    .execute();
+  // Somebody wrote to the database.
+  await planted()
+    .updateTable('tollgate.facts')
+    .set({ body: cancels })
+    .where('object_id', '=', id.tampered ?? '')
+    .execute();
+  await planted()
+    .deleteFrom('tollgate.fact_versions')
+    .where('object_id', '=', id.unversioned ?? '')
+    .execute();
+  await planted()
+    .updateTable('tollgate.snapshots')
+    .set({ body: '{"features": {}}' })
+    .where('external_id', '=', 'snapshot')
+    .execute();
+  await planted()
+    .updateTable('tollgate.facts')
+    .set({ body: sql`body || '{"effect": "deny"}'` })
+    .where('object_id', '=', grant)
+    .execute();
+  // Made by hand in Stripe, for nobody.
+  const own = (await app.get('/prices')).body.data[0];
+  const stranger = await tollgate.stripe.customers.create({ email: 'stranger@example.com' });
+  const unowned = await tollgate.stripe.subscriptions.create({
+    customer: stranger.id,
+    items: [{ price: own.id }],
+    trial_period_days: 7,
+  });
+
+  const dry = await reconcile(tollgate, { dry_run: true });
+  expect(await isEntitled('new')).toBe(false);
+  const run = await reconcile(tollgate);
+  expect(told(dry)).toEqual(told(run));
+  expect(new Set(dry.drifts.map(({ action }) => action))).toEqual(new Set(['would_repair', 'needs_person']));
+  expect(new Set(run.drifts.map(({ action }) => action))).toEqual(new Set(['repaired', 'needs_person']));
+
+  const ours = { kind: 'contradiction', cause: 'ours', arose_at: null };
+  const lost = { cause: 'event_not_delivered', arose_at: expect.any(String) };
+  expect(told(run)).toMatchObject({
+    [`subscription ${bought}`]: { kind: 'missing_locally', ...lost },
+    [`subscription ${id.changed}`]: { kind: 'different', ...lost },
+    [`subscription ${id.gone}`]: { kind: 'different', ...lost },
+    [`customer ${gone}`]: { kind: 'missing_in_stripe', ...lost },
+    [`subscription ${id.silent}`]: { kind: 'different', cause: 'no_event' },
+    [`subscription ${id.stale}`]: { kind: 'different', cause: 'event_stale' },
+    [`subscription ${id.tampered}`]: { kind: 'different', cause: 'ours' },
+    [`subscription ${id.unversioned}`]: ours,
+    [`snapshot ${await idOf('snapshot')}`]: ours,
+    [`grant ${grant}`]: { ...ours, fields: [{ field: 'effect', before: 'deny', after: 'allow' }] },
+    [`subscription ${unowned.id}`]: { kind: 'unattributed' },
+  });
+  expect(run.drifts).toHaveLength(11);
+  expect(run.drifts.find(({ object_id }) => object_id === bought)?.lasted_seconds).toBeGreaterThanOrEqual(0);
+  expect(run.counts).toMatchObject({ drifts: 11, repaired: 10, needs_person: 1 });
+  expect(run.alert).toBe(false);
+
+  const second = await reconcile(tollgate);
+  expect(second.drifts.map(({ object_id, action }) => [object_id, action])).toEqual([[unowned.id, 'needs_person']]);
+  const entitled = await Promise.all(['new', 'snapshot', 'granted', 'silent', 'gone', 'changed'].map(isEntitled));
+  expect(entitled).toEqual([true, true, true, true, false, false]);
+
+  const list = await tollgate.admin.get('/admin/reconciliations?cause=ours&action=repaired');
+  expect(list.body.data.map((found: { id: string }) => found.id)).toEqual([run.id]);
+  const grants = await tollgate.admin.get(`/admin/reconciliations/${run.id}?cause=ours&kind=contradiction&limit=2`);
+  expect(grants.body).toMatchObject({ drifts_has_more: true, drifts: [{ cause: 'ours' }, { cause: 'ours' }] });
+  const metrics = await (await fetch(`${tollgate.url}/metrics`)).text();
+  expect(metrics).toMatch(/tollgate_reconciliation_drifts\{kind="contradiction",cause="ours",action="repaired"\} 3/);
+  expect(metrics).toMatch(/tollgate_reconciliation_last_completed_seconds \d/);
+}, 60_000);
+
+test('more drift than happens by itself raises an alarm', async () => {
+  for (let n = 0; n < 11; n++) await subscribe(`many_${n}`);
+  const run = await reconcile(tollgate, { project_id: tollgate.project.id });
+  expect(run.alert).toBe(true);
+  expect((await reconcile(tollgate, { project_id: tollgate.project.id })).alert).toBe(false);
+}, 60_000);
