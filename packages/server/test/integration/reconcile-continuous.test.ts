@@ -9,8 +9,6 @@ import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 /** No event of the sandbox arrives, and the tests work on the jobs by themselves. */
 let tollgate: Tollgate;
-/** How far the tests' clock is ahead of the service's: so long ago is what has just happened. */
-let aheadMs = 0;
 
 beforeAll(async () => {
   tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null } });
@@ -26,7 +24,7 @@ function deps() {
   const connection = { id: 'default', client: tollgate.stripe, webhookSecrets: ['whsec_unused'], livemode: false };
   return {
     db: tollgate.database.db,
-    clock: { now: () => tollgate.clock.now() + aheadMs },
+    clock: tollgate.clock,
     connections: createConnections([{ ...connection, installation: 'tests' }]),
     log: createLog('silent'),
   };
@@ -47,7 +45,7 @@ async function isEntitled(customerId: string): Promise<boolean> {
 }
 
 async function looksAgainAfter(minutes: number): Promise<void> {
-  aheadMs += minutes * 60_000;
+  tollgate.sandbox.control.advance({ seconds: minutes * 60 });
   await catchUpEventsTask(deps())({}, unhurried);
   await quiet(tollgate);
 }
