@@ -33,20 +33,20 @@ describe('the fields in which two states differ', () => {
 });
 
 describe('the steps of a reconciliation', () => {
-  test('begin with what says whose a subscription is, and end with what was in no list', () => {
+  test('begin with what says whose a subscription is, then look at what was in no list, and end with the proof', () => {
     expect(stepsOf({ projectId: null, customerId: null }, ['default']).map(stepName)).toEqual([
       'default/listed/product',
       'default/listed/price',
       'default/listed/customer',
       'default/listed/subscription',
       'default/listed/purchase',
-      'default/listed/invoice_payment',
       'default/unmet/product',
       'default/unmet/price',
       'default/unmet/customer',
       'default/unmet/subscription',
       'default/unmet/purchase',
-      'default/unmet/invoice_payment',
+      'default/proven/fact',
+      'default/proven/snapshot',
     ]);
   });
 
