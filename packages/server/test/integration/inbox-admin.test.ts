@@ -58,6 +58,7 @@ describe('an event', () => {
       object_id: 'sub_shown',
       created_at: new Date((event.created as number) * 1000).toISOString(),
       next_attempt_at: null,
+      source: 'webhook',
       payload: { ...event, data: { object: { ...object, client_secret: '[redacted]' } } },
     });
     expect(Date.parse(received_at)).toBeLessThanOrEqual(Date.parse(processed_at));
