@@ -10,7 +10,7 @@ TSC := node_modules/typescript/bin/tsc
 # 90 MB less; long work (a reconciliation) stays as small as it began.
 NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4 --heap-growing-percent=40
 
-.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import torture-lost
+.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import torture-lost torture torture-kill
 
 install: $(INSTALLED)
 
@@ -58,6 +58,12 @@ bench: bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench
 
 bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import: bench-%: install
 	node benchmarks/$*.ts
+
+torture: torture-lost torture-kill
+
+## Kills the service KILLS times (200) under load: nothing acknowledged may be lost. See docs/correctness.md.
+torture-kill: install
+	node benchmarks/torture.ts
 
 ## Many customers while events are lost, doubled and shuffled, then one reconciliation: see docs/correctness.md.
 torture-lost: install

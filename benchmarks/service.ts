@@ -7,11 +7,11 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 
-const MAIN = path.resolve(import.meta.dirname, '../packages/server/src/main.ts');
+export const MAIN = path.resolve(import.meta.dirname, '../packages/server/src/main.ts');
 const SANDBOX = path.resolve(import.meta.dirname, '../packages/stripe-sandbox/src/main.ts');
 /** As the Makefile and the image start it. */
 const HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=40'];
-const WEBHOOK_SECRET = 'whsec_benchmark_0123456789abcdefghij';
+export const WEBHOOK_SECRET = 'whsec_benchmark_0123456789abcdefghij';
 export const ADMIN_KEY = 'tg_admin_benchmark_0123456789abcdefghijklmnop';
 
 export interface RunningService {
@@ -109,7 +109,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Runnin
 }
 
 /** The embedded server's socket, as its own pid file names it. */
-async function embeddedConnection(dataDir: string): Promise<pg.ClientConfig> {
+export async function embeddedConnection(dataDir: string): Promise<pg.ClientConfig> {
   const lines = (await readFile(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8')).split('\n');
   const [port, socketDir] = [lines[3], lines[4]];
   if (port === undefined || socketDir === undefined) throw new Error(`No server runs in ${dataDir}.`);
