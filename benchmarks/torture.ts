@@ -11,7 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Sandbox, startSandbox } from '@tollgate/stripe-sandbox';
+import { startSandbox } from '@tollgate/stripe-sandbox';
 import pg from 'pg';
 import { createStripeClient } from '../packages/server/src/stripe/connections.ts';
 import { ADMIN_KEY, call, embeddedConnection, freePort, MAIN, WEBHOOK_SECRET } from './service.ts';
@@ -19,7 +19,7 @@ import { ADMIN_KEY, call, embeddedConnection, freePort, MAIN, WEBHOOK_SECRET } f
 const KILLS = Number(process.env.KILLS ?? 200);
 /** One is killed while the others work, so that most of the time somebody is there to be interrupted. */
 const PROCESSES = 2;
-const BUYERS = 2;
+const BUYERS = 1;
 const INSTALLATION = 'torture';
 
 const dataDir = await mkdtemp(path.join(tmpdir(), 'tollgate-torture-'));
@@ -182,7 +182,7 @@ async function buyAndChange({ projectId, monthly, life }: Shop, buyer: number, i
     if (n % 3 === 0) await stripe.subscriptions.cancel(String(subscription));
     if (n % 3 === 1) await stripe.refunds.create({ payment_intent: String(payment) });
     if (n % 3 === 2) await stripe.subscriptions.update(String(subscription), { cancel_at_period_end: true });
-    await sleep(150);
+    await sleep(400);
   }
 }
 
