@@ -11,9 +11,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startSandbox } from '@tollgate/stripe-sandbox';
 import pg from 'pg';
 import { createStripeClient } from '../packages/server/src/stripe/connections.ts';
+import { startSandbox } from '../packages/stripe-sandbox/src/index.ts';
 import { ADMIN_KEY, call, embeddedConnection, freePort, MAIN, WEBHOOK_SECRET } from './service.ts';
 
 const KILLS = Number(process.env.KILLS ?? 200);

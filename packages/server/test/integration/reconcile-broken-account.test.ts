@@ -1,0 +1,120 @@
+/** Lists that are cut short, pages that fail, and a key of another account: nobody loses access on the strength of that. */
+import { createServer, type Server } from 'node:http';
+import { type Sandbox, startSandbox } from '@tollgate/stripe-sandbox';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLog } from '../../src/platform/log.ts';
+import { reconcileTask } from '../../src/reconciliation/run.ts';
+import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
+import { type FinishedRun, finished, quiet } from '../support/reconciling.ts';
+import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+
+let tollgate: Tollgate;
+let short: { url: string; server: Server };
+let other: Sandbox;
+
+beforeAll(async () => {
+  tollgate = await startTollgate();
+  short = await startShortStripe(tollgate.sandbox.url);
+  other = await startSandbox();
+  const { secret, sandbox } = tollgate;
+  await secret.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
+  const { body: product } = await secret.post('/products', { name: 'Pro', features: [{ code: 'pro' }] });
+  const terms = { product: product.id, currency: 'usd', unit_amount: 500, lookup_key: 'monthly' };
+  await secret.post('/prices', { ...terms, recurring: { interval: 'month' } });
+  const urls = { success_url: 'http://localhost/done', cancel_url: 'http://localhost/' };
+  for (const customer_id of ['ada', 'bob']) {
+    const { body } = await secret.post('/checkout/sessions', { customer_id, lookup_key: 'monthly', ...urls });
+    sandbox.control.payCheckout(body.id);
+  }
+  await sandbox.control.settled();
+  await quiet(tollgate);
+});
+afterAll(async () => {
+  short.server.closeAllConnections();
+  await new Promise((resolve) => short.server.close(resolve));
+  await other.close();
+  await tollgate.close();
+});
+
+/** The sandbox, whose lists end after their first object. */
+async function startShortStripe(sandboxUrl: string) {
+  const server = createServer(async (request, response) => {
+    const at = request.url ?? '/';
+    const authorization = request.headers.authorization ?? '';
+    const answer = await fetch(sandboxUrl + at, { method: request.method ?? 'GET', headers: { authorization } });
+    const body = (await answer.json()) as { object?: string; data?: unknown[] };
+    const shown = body.object === 'list' ? { ...body, data: body.data?.slice(0, 1), has_more: false } : body;
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(shown));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  return { url: `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`, server };
+}
+
+let runs = 0;
+
+async function queueRun(dryRun = false): Promise<string> {
+  runs += 1;
+  const id = `run_over_a_broken_account_${runs}`;
+  const whole = { project_id: null, customer_id: null, trigger: 'manual', counts: '{}' } as const;
+  await tollgate.database.db
+    .insertInto('tollgate.reconciliation_runs')
+    .values({ id, ...whole, status: 'queued', dry_run: dryRun, created_at: new Date() })
+    .execute();
+  return id;
+}
+
+/** Works on a run over what answers at an address, in one attempt. */
+async function work(id: string, apiBase: string): Promise<void> {
+  const client = createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase });
+  const connection = { id: 'default', client, webhookSecrets: ['whsec_unused'], livemode: false };
+  const connections = createConnections([{ ...connection, installation: 'tests' }]);
+  const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent') };
+  const patience = { attempts: 1, firstPauseMs: 1, longestPauseMs: 1 };
+  const { signal } = new AbortController();
+  await reconcileTask(deps, { callsPerSecond: null, patience })({ runId: id }, { attempt: 1, maxAttempts: 1, signal });
+}
+
+async function reconcileOver(apiBase: string, dryRun = false): Promise<FinishedRun> {
+  const id = await queueRun(dryRun);
+  await work(id, apiBase);
+  return await finished(tollgate, id);
+}
+
+async function areEntitled(): Promise<boolean[]> {
+  const check = async (id: string) => (await tollgate.secret.get(`/check?customer_id=${id}&feature=pro`)).body.entitled;
+  return [await check('ada'), await check('bob')];
+}
+
+test('what a list that was cut short leaves out is asked for one by one', async () => {
+  const run = await reconcileOver(short.url);
+  // A product, a price, two customers, two subscriptions.
+  expect(run).toMatchObject({ status: 'completed', drifts: [], counts: { asked: 2, in_sync: 6 } });
+  expect(await areEntitled()).toEqual([true, true]);
+});
+
+test('an account in which nothing can be found has lost nothing: that needs a person, dry or not', async () => {
+  for (const dryRun of [true, false]) {
+    const run = await reconcileOver(other.url, dryRun);
+    const objects = run.drifts.map(({ object_type }) => object_type).sort();
+    expect(objects).toEqual(['customer', 'customer', 'price', 'product', 'subscription', 'subscription']);
+    const person = {
+      kind: 'missing_in_stripe',
+      action: 'needs_person',
+      detail: expect.stringContaining('Check that the key of the connection default'),
+    };
+    for (const drift of run.drifts) expect(drift).toMatchObject(person);
+  }
+  expect(await areEntitled()).toEqual([true, true]);
+});
+
+test('a page that fails leaves the run unfinished, and everything as it was', async () => {
+  const id = await queueRun();
+  tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/subscriptions', times: 50, outcome: 403 });
+  await work(id, tollgate.sandbox.url).catch(() => {});
+  tollgate.sandbox.control.clearFaults();
+  expect((await tollgate.admin.get(`/admin/reconciliations/${id}`)).body.status).toBe('running');
+  expect(await areEntitled()).toEqual([true, true]);
+  // The service's own workers go on with it.
+  expect(await finished(tollgate, id)).toMatchObject({ status: 'completed', drifts: [], counts: { in_sync: 6 } });
+});
