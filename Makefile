@@ -67,4 +67,4 @@ torture-kill: install
 
 ## Many customers while events are lost, doubled and shuffled, then one reconciliation: see docs/correctness.md.
 torture-lost: install
-	TORTURE_CUSTOMERS=$(or $(CUSTOMERS),500) vitest run --project server packages/server/test/integration/reconcile-lossy.test.ts
+	TORTURE_CUSTOMERS=$(or $(CUSTOMERS),500) TORTURE_SEED=$(or $(SEED),1) vitest run --project server packages/server/test/integration/reconcile-lossy.test.ts
