@@ -10,7 +10,16 @@ import { stepName, stepsOf } from './steps.ts';
 
 export const RUN_TRIGGERS = ['manual', 'schedule', 'continuous'] as const;
 export const RUN_STATUSES = ['queued', 'running', 'completed', 'failed'] as const;
-const OBJECTS = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment', 'grant', 'snapshot'] as const;
+const OBJECTS = [
+  'product',
+  'price',
+  'customer',
+  'subscription',
+  'purchase',
+  'invoice_payment',
+  'grant',
+  'snapshot',
+] as const;
 
 /** The answer to starting a run. */
 export const StartedRunView = named(
