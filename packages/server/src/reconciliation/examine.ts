@@ -72,7 +72,10 @@ async function examine<T extends { id: string }>(
       'Nobody can say whose an object of Stripe is',
     );
     const settled = await settleParked(deps, look, run, kind.refOf(id));
-    if (settled === 'parked') await settleDrift(deps, look, run, { kind, id, drift: unattributed(kind.name, id) });
+    // Of one project or customer it cannot be said: a run of everything reports it.
+    if (settled === 'parked' && look.scope.projectId === null) {
+      await settleDrift(deps, look, run, { kind, id, drift: unattributed(kind.name, id) });
+    }
     return settled;
   }
   if (verdict.status === 'drift') await settleDrift(deps, look, run, { kind, id, drift: verdict.drift });
