@@ -1,5 +1,14 @@
-import type { BarredSpan, SourceWindow } from './model.ts';
-import type { Access } from './policy.ts';
+import type { BarredSpan, DeniedReason, Instant, SourceWindow } from './model.ts';
+
+/** What one fact gives, before any feature is attached to it. */
+export interface Access {
+  windows: readonly SourceWindow[];
+  endReason: DeniedReason;
+  endedAt: Instant | null;
+  periodEnd: Instant | null;
+  willRenew: boolean;
+  barred?: readonly BarredSpan[];
+}
 
 /**
  * Access without the spans that bars take out of it. What they took is told in `barred`, and where they took its end, why

@@ -2,7 +2,7 @@
  * What grants access, stated once: one fact under one access policy becomes windows of access. Nothing else in
  * Tollgate knows what a status means.
  */
-import { without } from './barred.ts';
+import { type Access, without } from './barred.ts';
 import type {
   AccessPolicy,
   BarredSpan,
@@ -30,16 +30,6 @@ export const DEFAULT_ACCESS_POLICY: AccessPolicy = {
   subscriptionRefund: 'ignore',
   redirectOrigins: [],
 };
-
-/** What one fact gives, before any feature is attached to it. */
-export interface Access {
-  windows: readonly SourceWindow[];
-  endReason: DeniedReason;
-  endedAt: Instant | null;
-  periodEnd: Instant | null;
-  willRenew: boolean;
-  barred?: readonly BarredSpan[];
-}
 
 /**
  * Access by one item of a subscription: periods are per item, statuses per subscription.

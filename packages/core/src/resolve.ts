@@ -1,3 +1,4 @@
+import type { Access } from './barred.ts';
 import type {
   AccessPolicy,
   Catalog,
@@ -10,7 +11,7 @@ import type {
   SourceTrace,
   SourceType,
 } from './model.ts';
-import { type Access, grantAccess, purchaseAccess, subscriptionAccess } from './policy.ts';
+import { grantAccess, purchaseAccess, subscriptionAccess } from './policy.ts';
 
 /**
  * One customer's facts under a catalog and an access policy, as windows of access per feature.

@@ -3,7 +3,7 @@ import type { AccessPolicy, Fact, FactKind, FeatureChange, PurchaseFact, Snapsho
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 import type { ImportRequest } from './adoption/import-request.ts';
 import type { Cause } from './facts/cause.ts';
-import type { Candidate, ParkedDetail } from './mirror/parked-object.ts';
+import type { Candidate, ParkedDetail } from './mirror/parked-detail.ts';
 
 /** Read as parsed JSON, written as a JSON string. */
 type Json<T extends object | null> = JSONColumnType<T>;

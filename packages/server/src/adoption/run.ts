@@ -8,7 +8,7 @@ import type { Task } from '../platform/jobs.ts';
 import { withoutSecrets } from '../platform/log.ts';
 import { createPace, type Pace } from '../reconciliation/pace.ts';
 import { PATIENCE, type Patience, patiently } from '../reconciliation/patiently.ts';
-import { declaredBy } from './import-request.ts';
+import { declaredBy } from './declared.ts';
 import { chooseProducts, importProducts } from './products.ts';
 import { countsOf, Overtaken, placeOf, STEPS, saveProgress } from './progress.ts';
 import { importPurchases, listSessions } from './purchases.ts';

@@ -1,43 +1,12 @@
 import { auditCall } from './acts.ts';
 import { curlLine } from './curl.ts';
-import type { Explanation } from './explanation.ts';
 import { Html, html } from './html.ts';
-import type { Message } from './message.ts';
+import type { PageState } from './page-state.ts';
 import { statePanel } from './panel.ts';
-import type { Demo } from './set-up.ts';
-import type { CustomerNow } from './state.ts';
 import { stepList } from './steps.ts';
 import { STYLE } from './style.ts';
-import type { TimelineEntry } from './timeline.ts';
-import type { TourActName } from './tour.ts';
-import type { TourState } from './tour-state.ts';
 import { tourSection } from './tour-view.ts';
 import { moment } from './words.ts';
-
-/** One line of the audit trail, as far as the page shows it. */
-export interface AuditEntry {
-  recorded_at: string;
-  actor: string;
-  action: string;
-  reason: string | null;
-}
-
-export interface PageState {
-  demo: Demo;
-  /** Where the browser reached the page: `http://127.0.0.1:3000`. */
-  origin: string;
-  now: CustomerNow;
-  tour: TourState;
-  /** Why the feature that everything sold gives is on or off. */
-  why: Explanation;
-  timeline: readonly TimelineEntry[];
-  /** What of the tour was done just now; null when that was nothing of it. */
-  did: TourActName | null;
-  message: Message | null;
-  /** What was asked to be explained; null when nothing was. */
-  explanation: Explanation | null;
-  audit: readonly AuditEntry[];
-}
 
 function audit({ demo, origin, now, audit: entries }: PageState): Html {
   return html`<section class="card stack more" aria-labelledby="audit"><h2 id="audit">Who did what</h2>

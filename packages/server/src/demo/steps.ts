@@ -3,7 +3,7 @@ import { DEMO_FEATURES } from './catalog.ts';
 import { type Call, curlLine } from './curl.ts';
 import { explanationWords } from './explanation.ts';
 import { type Html, html, type Part } from './html.ts';
-import type { PageState } from './page.ts';
+import type { PageState } from './page-state.ts';
 import { priceWords } from './words.ts';
 
 interface Step {

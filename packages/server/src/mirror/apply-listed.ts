@@ -8,7 +8,7 @@ import { saveNewFacts } from '../facts/save-new-facts.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { type Attribution, type AttributionHints, attributeBy } from './attribute.ts';
-import { linkListed } from './link-listed.ts';
+import { linkListed, type OwnedSubscription } from './link-listed.ts';
 import { loadClaims } from './load-claims.ts';
 import { recordTrialsOf } from './record-trials.ts';
 import type { CustomerShape } from './shapes.ts';
@@ -95,13 +95,6 @@ async function markApplied(tx: Tx, connectionId: string, ids: readonly string[],
     .where('connection_id', '=', connectionId)
     .where((of) => of('object_id', '=', of.fn.any(of.val([...ids]))))
     .execute();
-}
-
-export interface OwnedSubscription {
-  customer: CustomerRow;
-  fact: SubscriptionFact;
-  stripeCustomer: CustomerShape;
-  proven: boolean;
 }
 
 /** Whose they are now that their numbers are ours; customers created on first sight, and locked. */

@@ -3,8 +3,8 @@ import type { StripeConnection } from '../stripe/connections.ts';
 import { readStamps, type Stamp } from '../stripe/stamps.ts';
 import type { Attachment } from './attachments.ts';
 import { type ClaimSource, claimsIn, type KnownObject } from './claim-source.ts';
-import { type Claim, claimOf, isExternalId, isOwnId, knownClaims } from './claims.ts';
-import type { Candidate } from './parked-object.ts';
+import { type Claim, claimOf, isExternalId, isOwnId, knownClaims, type ParkedReason } from './claims.ts';
+import type { Candidate } from './parked-detail.ts';
 
 type Metadata = Readonly<Record<string, string>>;
 
@@ -51,26 +51,14 @@ export type IgnoredReason =
   /** Neither the object, nor its customer, price or product is known, and no stamp says that it is ours. */
   'not_ours' | 'other_installation';
 
-export type ParkedReason =
-  /** The project is certain, and nothing says who the customer is. */
-  | 'customer_unknown'
-  | 'stamped_project_unknown'
-  | 'stamped_customer_unknown'
-  /** One source says another customer, or another project, than the other. */
-  | 'customer_conflict'
-  | 'project_conflict'
-  /** It carries another installation's stamp, and is or looks like ours for another reason. */
-  | 'installation_conflict'
-  /** The Stripe customer is linked in several projects, and no stamp or price says which is meant. */
-  | 'project_ambiguous';
-
 /**
  * Finds out whose an object is. Reads only.
  *
  * What an operator attached is whose they said. Else what is known already counts first, then the stamps on the object,
  * then its Stripe customer (the link here, and the stamps there), then its prices and products, and last the client
- * reference. Where two of them disagree, no guess is made: the object is parked, with everyone whom they name. The client reference alone cannot disagree, since whoever pays can write it; and for the
- * same reason what it led to is not `proven`: good for receiving what was paid for, and for nothing else.
+ * reference. Where two of them disagree, no guess is made: the object is parked, with everyone whom they name. The client
+ * reference alone cannot disagree, since whoever pays can write it; and for the same reason what it led to is not
+ * `proven`: good for receiving what was paid for, and for nothing else.
  */
 export async function attribute(
   db: Queryable,

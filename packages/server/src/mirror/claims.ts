@@ -1,6 +1,5 @@
 /** What each source says about whose an object of Stripe's is. */
 import type { Stamp } from '../stripe/stamps.ts';
-import type { ParkedReason } from './attribute.ts';
 import type { ClaimSource, KnownObject } from './claim-source.ts';
 
 /** Whom one source names; null where it does not say. */
@@ -12,6 +11,20 @@ export interface Claim {
   /** The app's own id of a customer that has not been seen yet. */
   externalId: string | null;
 }
+
+/** Why what the sources say leaves open whose an object is. */
+export type ParkedReason =
+  /** The project is certain, and nothing says who the customer is. */
+  | 'customer_unknown'
+  | 'stamped_project_unknown'
+  | 'stamped_customer_unknown'
+  /** One source says another customer, or another project, than the other. */
+  | 'customer_conflict'
+  | 'project_conflict'
+  /** It carries another installation's stamp, and is or looks like ours for another reason. */
+  | 'installation_conflict'
+  /** The Stripe customer is linked in several projects, and no stamp or price says which is meant. */
+  | 'project_ambiguous';
 
 /** Who has the objects that are known already. */
 export async function knownClaims(source: ClaimSource, known: readonly KnownObject[]): Promise<Claim[]> {
@@ -38,8 +51,7 @@ export async function claimOf(source: ClaimSource, stamp: Stamp): Promise<Claim 
       : { proof: true, projectId: own.project_id, customerId: own.id, externalId: null };
   }
   // One of our own ids that nobody has: a database that was restored, or not yet committed. Never an app's id.
-  if (isOwnId(customerId)) return 'stamped_customer_unknown';
-  if (!isExternalId(customerId)) return 'stamped_customer_unknown';
+  if (isOwnId(customerId) || !isExternalId(customerId)) return 'stamped_customer_unknown';
   return { proof: true, projectId: stamp.projectId, customerId: null, externalId: customerId };
 }
 

@@ -1,8 +1,18 @@
+import type { SubscriptionFact } from '@tollgate/core';
 import { sql } from 'kysely';
+import type { CustomerRow } from '../customers/find.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
-import type { OwnedSubscription } from './apply-listed.ts';
+import type { CustomerShape } from './shapes.ts';
 import { wakeNamed } from './wake-named.ts';
+
+/** A listed subscription, and whose it is. */
+export interface OwnedSubscription {
+  customer: CustomerRow;
+  fact: SubscriptionFact;
+  stripeCustomer: CustomerShape;
+  proven: boolean;
+}
 
 /**
  * Links the Stripe customers of those who have none, where who they are is proven, and copies email and name. The rows

@@ -6,7 +6,7 @@ import { currentFact } from './current-fact.ts';
 import type { FetchedPurchase } from './fetch-purchase.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
-import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-object.ts';
+import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-detail.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
 import { recordMoneyBack } from './record-money-back.ts';

@@ -7,7 +7,7 @@ import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
-import { emailHint, NO_DETAIL } from './parked-object.ts';
+import { emailHint, NO_DETAIL } from './parked-detail.ts';
 import { parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { CustomerShape } from './shapes.ts';

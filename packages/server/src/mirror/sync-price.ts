@@ -3,7 +3,7 @@ import { wakeParked } from '../catalog/wake-parked.ts';
 import type { Queryable, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
-import { NO_DETAIL } from './parked-object.ts';
+import { NO_DETAIL } from './parked-detail.ts';
 import { idOf, parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { PriceShape, ProductShape } from './shapes.ts';

@@ -4,7 +4,7 @@ import type { Queryable, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { readStamps } from '../stripe/stamps.ts';
-import { NO_DETAIL } from './parked-object.ts';
+import { NO_DETAIL } from './parked-detail.ts';
 import { parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { ProductShape } from './shapes.ts';

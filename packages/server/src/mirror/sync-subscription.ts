@@ -8,7 +8,7 @@ import { type FetchedSubscription, fetchSubscription } from './fetch-subscriptio
 import { linkStripeCustomer } from './link-customer.ts';
 import { movePayments } from './move-payments.ts';
 import { lockOwner } from './owner.ts';
-import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-object.ts';
+import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-detail.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
 import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordTrials } from './record-trials.ts';

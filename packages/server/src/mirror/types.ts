@@ -4,7 +4,7 @@ import type { Database } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
 import type { Connections } from '../stripe/connections.ts';
 import type { Declared } from './attribute.ts';
-import type { Candidate } from './parked-object.ts';
+import type { Candidate } from './parked-detail.ts';
 import type { CustomerShape } from './shapes.ts';
 
 export type ObjectType = 'subscription' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';

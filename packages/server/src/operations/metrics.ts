@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Answered } from '../platform/http/observer.ts';
+import type { Answered } from '../platform/http/access-log.ts';
 import { within } from '../platform/within.ts';
 import { reconciliationGauges } from './reconciliation-metrics.ts';
 

@@ -6,7 +6,6 @@ import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { FieldChange } from './field-changes.ts';
 import type { Scope } from './scope.ts';
-import type { StoredFact } from './stored-facts.ts';
 
 /** The kinds of objects that are compared. */
 export type KindName = 'product' | 'price' | 'customer' | 'subscription' | 'purchase' | 'invoice_payment';
@@ -59,6 +58,15 @@ export interface Look {
   shelf?: Shelf;
   /** A call to Stripe, at the pace of that endpoint and again after what passes. */
   ask<T>(endpoint: KindName | 'event' | 'parked', call: () => Promise<T>): Promise<T>;
+}
+
+/** A fact as it is stored, with whose it is. */
+export interface StoredFact<F> {
+  projectId: string;
+  /** Tollgate's own `cust_…`. */
+  customerId: string;
+  fact: F;
+  recordedAt: Date;
 }
 
 /** What is stored about a page of listed objects, by their ids; an id that is missing was not asked for. */

@@ -2,18 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Fact } from '@tollgate/core';
 import { sql } from 'kysely';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
-import type { KindName, Look, Unmet } from './kind.ts';
+import type { KindName, Look, StoredFact, Unmet } from './kind.ts';
 
 /** The facts that come from Stripe. */
 type FetchedKind = Exclude<Fact['kind'], 'grant'>;
-
-export interface StoredFact<F> {
-  projectId: string;
-  /** Tollgate's own `cust_…`. */
-  customerId: string;
-  fact: F;
-  recordedAt: Date;
-}
 
 /** Whether two facts say the same; most of them do so to the letter, which is told at a third of the cost. */
 export function sameFact(a: Fact, b: Fact): boolean {

@@ -60,6 +60,18 @@ describe('the direction of imports', () => {
     expect(await lint(file, imported)).toMatchObject({ ok: true });
   });
 
+  it('takes no two files that import each other, be it for a type', async () => {
+    const there = path.join(copy, 'packages/server/src/facts/there.ts');
+    await mkdir(path.dirname(there), { recursive: true });
+    await writeFile(
+      there,
+      `import type { used } from './back.ts';\n\nexport const thing: typeof used | null = null;\n`,
+    );
+    const { ok, output } = await lint('packages/server/src/facts/back.ts', './there.ts');
+    expect(ok).toBe(false);
+    expect(output).toContain('noImportCycles');
+  });
+
   it('is laid down for every room that there is', async () => {
     const { overrides } = JSON.parse(await readFile(path.join(root, 'biome.json'), 'utf8'));
     const ruled = overrides.flatMap(({ includes }: { includes: string[] }) => includes);

@@ -1,6 +1,14 @@
 import { symbols } from 'pino';
 import type { Log } from '../log.ts';
-import type { Answered } from './observer.ts';
+
+/** What is known of a request once it is answered, for metrics. */
+export interface Answered {
+  method: string;
+  /** The route's pattern, or `unmatched`: bounded, unlike paths. */
+  route: string;
+  status: number;
+  seconds: number;
+}
 
 /** What a line says of one answer. Routes are named by pattern: ids of customers stay out of logs. */
 export interface AccessLine extends Answered {

@@ -1,15 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { Log } from '../log.ts';
-import { createAccessLog } from './access-log.ts';
-
-/** What is known of a request once it is answered, for metrics. */
-export interface Answered {
-  method: string;
-  /** The route's pattern, or `unmatched`: bounded, unlike paths. */
-  route: string;
-  status: number;
-  seconds: number;
-}
+import { type Answered, createAccessLog } from './access-log.ts';
 
 /** Told of every answer when it is handed to the connection. */
 export interface Observer {
