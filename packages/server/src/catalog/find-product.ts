@@ -41,6 +41,26 @@ export async function getPrice(db: Queryable, projectId: string, id: string): Pr
   return row;
 }
 
+/** A product by where Stripe has it, whichever project's it is; one that Stripe deleted too. */
+export async function productIn(db: Queryable, connectionId: string, id: string): Promise<ProductRow | undefined> {
+  return await db
+    .selectFrom('tollgate.products')
+    .selectAll()
+    .where('connection_id', '=', connectionId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
+/** A price by where Stripe has it, whichever project's it is; one that Stripe deleted too. */
+export async function priceIn(db: Queryable, connectionId: string, id: string): Promise<PriceRow | undefined> {
+  return await db
+    .selectFrom('tollgate.prices')
+    .selectAll()
+    .where('connection_id', '=', connectionId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+}
+
 /** The project's products in order of their ids. */
 export async function listProducts(db: Queryable, projectId: string, filter: CatalogFilter): Promise<Page<ProductRow>> {
   const limit = filter.limit ?? DEFAULT_LIMIT;

@@ -49,7 +49,10 @@ export function claimsIn(db: Queryable, connection: Pick<StripeConnection, 'id'>
     ownersOf: async ({ kind, id }) => {
       const objects =
         kind === 'checkout_session'
-          ? db.selectFrom('tollgate.checkout_sessions as object').where('object.id', '=', id)
+          ? db
+              .selectFrom('tollgate.checkout_sessions as object')
+              .where('object.connection_id', '=', connection.id)
+              .where('object.id', '=', id)
           : db
               .selectFrom('tollgate.facts as object')
               .where('object.kind', '=', kind)
@@ -64,10 +67,12 @@ export function claimsIn(db: Queryable, connection: Pick<StripeConnection, 'id'>
       const prices = db
         .selectFrom('tollgate.prices as sold')
         .select('sold.project_id')
+        .where('sold.connection_id', '=', connection.id)
         .where('sold.id', 'in', [...priceIds, '']);
       const products = db
         .selectFrom('tollgate.products as sold')
         .select('sold.project_id')
+        .where('sold.connection_id', '=', connection.id)
         .where('sold.id', 'in', [...productIds, '']);
       const rows = await db
         .selectFrom(prices.union(products).as('sold'))

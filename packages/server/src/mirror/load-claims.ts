@@ -9,7 +9,7 @@ import { type ClaimSource, claimsIn, type KnownCustomer, type KnownObject, type 
 export type KnownOwner = Owner & Pick<KnownObject, 'kind' | 'id'>;
 
 /**
- * Everything that the hints of many objects ask for, read together: whose a page of objects is costs three queries and
+ * Everything that the hints of many objects ask for, read together: whose a page of objects is costs four queries and
  * not six an object. It says what `claimsIn` says; what no hint names is looked up in the database all the same.
  * @param owners - of the known objects, all of them that are stored
  */
@@ -106,10 +106,12 @@ async function sellers(db: Queryable, connection: Pick<StripeConnection, 'id'>, 
   const prices = db
     .selectFrom('tollgate.prices')
     .select(['id', 'project_id'])
+    .where('connection_id', '=', connection.id)
     .where('id', 'in', [...sold]);
   const products = db
     .selectFrom('tollgate.products')
     .select(['id', 'project_id'])
+    .where('connection_id', '=', connection.id)
     .where('id', 'in', [...sold]);
   return await db
     .selectFrom(prices.union(products).as('sold'))

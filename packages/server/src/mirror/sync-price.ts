@@ -1,6 +1,7 @@
+import { priceIn, productIn } from '../catalog/find-product.ts';
 import { markPriceDeleted, priceOfStripe, type StripePriceLike, savePrice } from '../catalog/mirror-product.ts';
 import { wakeParked } from '../catalog/wake-parked.ts';
-import type { Queryable, Tx } from '../platform/database.ts';
+import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { NO_DETAIL } from './parked-detail.ts';
@@ -52,15 +53,15 @@ async function keepPrice(
   { price, product }: FetchedPrice,
   now: number,
 ): Promise<SyncResult> {
-  const projectId = await projectOfProduct(tx, connection, idOf(price.product));
-  if (projectId === null) {
+  const projectId = (await productIn(tx, connection.id, idOf(price.product)))?.project_id;
+  if (projectId === undefined) {
     // The price was told of before its product was: a stamped product brings both.
     const kept = product === null ? null : await keepProduct(tx, connection, product, now);
     if (kept === null || kept.projectId === null) return kept ?? ignored('not_imported');
   }
-  const owner = projectId ?? (await projectOfProduct(tx, connection, idOf(price.product)));
-  if (owner === null) return ignored('not_imported');
-  const known = await knownPrice(tx, connection, price.id);
+  const owner = projectId ?? (await productIn(tx, connection.id, idOf(price.product)))?.project_id;
+  if (owner === undefined) return ignored('not_imported');
+  const known = await priceIn(tx, connection.id, price.id);
   const saved = await savePrice(tx, { projectId: owner, price: priceOfStripe(price as StripePriceLike), now });
   if (saved === undefined) return ignored('not_imported');
   if (known === undefined) await wakeParked(tx, connection.id, price.id);
@@ -73,29 +74,8 @@ async function keepPrice(
   return { status: changed ? 'applied' : 'unchanged', reason: null, projectId: owner, customerId: null };
 }
 
-async function projectOfProduct(db: Queryable, connection: StripeConnection, id: string): Promise<string | null> {
-  const row = await db
-    .selectFrom('tollgate.products as product')
-    .innerJoin('tollgate.projects as project', 'project.id', 'product.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .where('product.id', '=', id)
-    .select('project.id')
-    .executeTakeFirst();
-  return row?.id ?? null;
-}
-
-async function knownPrice(db: Queryable, connection: StripeConnection, id: string) {
-  return await db
-    .selectFrom('tollgate.prices as price')
-    .innerJoin('tollgate.projects as project', 'project.id', 'price.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .where('price.id', '=', id)
-    .selectAll('price')
-    .executeTakeFirst();
-}
-
 async function markDeleted(tx: Tx, connection: StripeConnection, { objectId, now }: Fetch): Promise<SyncResult> {
-  const known = await knownPrice(tx, connection, objectId);
+  const known = await priceIn(tx, connection.id, objectId);
   if (known === undefined) return ignored('missing_in_stripe');
   if (!known.deleted) await markPriceDeleted(tx, known, now);
   return {

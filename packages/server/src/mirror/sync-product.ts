@@ -1,3 +1,4 @@
+import { productIn } from '../catalog/find-product.ts';
 import { markProductDeleted, productOfStripe, type StripeProductLike, saveProduct } from '../catalog/mirror-product.ts';
 import { wakeParked } from '../catalog/wake-parked.ts';
 import type { Queryable, Tx } from '../platform/database.ts';
@@ -34,7 +35,7 @@ export async function keepProduct(
   product: ProductShape,
   now: number,
 ): Promise<SyncResult> {
-  const known = await knownProduct(tx, connection, product.id);
+  const known = await productIn(tx, connection.id, product.id);
   const owner = await productOwner(tx, connection, product, known?.project_id ?? null);
   if ('refused' in owner) return owner.refused;
   const { projectId } = owner;
@@ -64,16 +65,6 @@ async function fetchProduct({ client }: StripeConnection, id: string): Promise<P
   }
 }
 
-async function knownProduct(db: Queryable, connection: StripeConnection, id: string) {
-  return await db
-    .selectFrom('tollgate.products as product')
-    .innerJoin('tollgate.projects as project', 'project.id', 'product.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .where('product.id', '=', id)
-    .selectAll('product')
-    .executeTakeFirst();
-}
-
 /** The project that a product is of, or the result to give when it is none's. */
 export async function productOwner(
   db: Queryable,
@@ -101,7 +92,7 @@ export async function productOwner(
 }
 
 async function markDeleted(tx: Tx, connection: StripeConnection, { objectId, now }: Fetch): Promise<SyncResult> {
-  const known = await knownProduct(tx, connection, objectId);
+  const known = await productIn(tx, connection.id, objectId);
   if (known === undefined) return refused('ignored', 'missing_in_stripe');
   if (!known.deleted) await markProductDeleted(tx, known, now);
   return {

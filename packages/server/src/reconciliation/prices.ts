@@ -1,3 +1,4 @@
+import { priceIn, productIn } from '../catalog/find-product.ts';
 import { fromStripeLookupKey, isPrefixed } from '../catalog/lookup-key.ts';
 import { priceOfStripe } from '../catalog/mirror-product.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
@@ -25,7 +26,7 @@ export const prices: Kind<Stripe.Price> = {
   async compareOne(look, id) {
     const found = await look.ask('price', () => retrieve(look, id));
     if (found !== null) return await compareFetched(look, found);
-    const stored = await storedPrice(look, id);
+    const stored = await priceIn(look.db, look.connection.id, id);
     if (stored === undefined || stored.deleted) return { status: 'in_sync' };
     const fields = [{ field: 'deleted', before: false, after: true }];
     const drift = { kind: 'missing_in_stripe', projectId: stored.project_id, customerId: null, fields } as const;
@@ -51,10 +52,10 @@ export const prices: Kind<Stripe.Price> = {
 async function compareFetched(look: Look, listed: Stripe.Price): Promise<Verdict> {
   const { id } = parseShape(PriceShape, listed, 'price');
   const price = priceOfStripe(listed);
-  const projectId = await projectOfProduct(look, price.productId);
+  const projectId = (await productIn(look.db, look.connection.id, price.productId))?.project_id;
   if (projectId === undefined) return { status: 'ignored' };
   if (outOfScope(look.scope, { projectId, customerId: null })) return { status: 'out_of_scope' };
-  const stored = await storedPrice(look, id);
+  const stored = await priceIn(look.db, look.connection.id, id);
   const is = {
     currency: price.currency,
     unit_amount: price.unitAmount,
@@ -80,27 +81,6 @@ async function compareFetched(look: Look, listed: Stripe.Price): Promise<Verdict
 function expectedLookupKey(projectId: string, inStripe: string | null, stored: string | null): string | null {
   if (inStripe !== null && !isPrefixed(projectId, inStripe) && stored === null) return null;
   return fromStripeLookupKey(projectId, inStripe);
-}
-
-async function projectOfProduct({ db, connection }: Look, productId: string): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('tollgate.products as product')
-    .innerJoin('tollgate.projects as project', 'project.id', 'product.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .where('product.id', '=', productId)
-    .select('product.project_id')
-    .executeTakeFirst();
-  return row?.project_id;
-}
-
-async function storedPrice({ db, connection }: Look, id: string) {
-  return await db
-    .selectFrom('tollgate.prices as price')
-    .innerJoin('tollgate.projects as project', 'project.id', 'price.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .where('price.id', '=', id)
-    .selectAll('price')
-    .executeTakeFirst();
 }
 
 /** @returns null when Stripe has it no more */

@@ -1,3 +1,4 @@
+import { productIn } from '../catalog/find-product.ts';
 import { productOfStripe } from '../catalog/mirror-product.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { ProductShape } from '../mirror/shapes.ts';
@@ -25,7 +26,7 @@ export const products: Kind<Stripe.Product> = {
   async compareOne(look, id) {
     const found = await look.ask('product', () => retrieve(look, id));
     if (found !== null) return await compareFetched(look, found);
-    const stored = await storedProduct(look, id);
+    const stored = await productIn(look.db, look.connection.id, id);
     if (stored === undefined || stored.deleted) return { status: 'in_sync' };
     const fields = [{ field: 'deleted', before: false, after: true }];
     const drift = { kind: 'missing_in_stripe', projectId: stored.project_id, customerId: null, fields } as const;
@@ -50,7 +51,7 @@ export const products: Kind<Stripe.Product> = {
 
 async function compareFetched(look: Look, listed: Stripe.Product): Promise<Verdict> {
   const product = parseShape(ProductShape, listed, 'product');
-  const stored = await storedProduct(look, product.id);
+  const stored = await productIn(look.db, look.connection.id, product.id);
   const owner = await productOwner(look.db, look.connection, product, stored?.project_id ?? null);
   if ('refused' in owner) return { status: owner.refused.status === 'parked' ? 'parked' : 'ignored' };
   const { projectId } = owner;
@@ -61,16 +62,6 @@ async function compareFetched(look: Look, listed: Stripe.Product): Promise<Verdi
   if (stored !== undefined && fields.length === 0) return { status: 'in_sync' };
   const kind = stored === undefined ? 'missing_locally' : 'different';
   return { status: 'drift', drift: { kind, projectId, customerId: null, fields, since: stored?.updated_at ?? null } };
-}
-
-async function storedProduct({ db, connection }: Look, id: string) {
-  return await db
-    .selectFrom('tollgate.products as product')
-    .innerJoin('tollgate.projects as project', 'project.id', 'product.project_id')
-    .where('project.connection_id', '=', connection.id)
-    .where('product.id', '=', id)
-    .selectAll('product')
-    .executeTakeFirst();
 }
 
 /** @returns null when Stripe has it no more */
