@@ -68,3 +68,13 @@ torture-kill: install
 ## Many customers while events are lost, doubled and shuffled, then one reconciliation: see docs/correctness.md.
 torture-lost: install
 	TORTURE_CUSTOMERS=$(or $(CUSTOMERS),500) TORTURE_SEED=$(or $(SEED),1) vitest run --project server packages/server/test/integration/reconcile-lossy.test.ts
+
+## The whole service under a seeded, hostile world: SEEDS=1..200 CUSTOMERS=8 MONTHS=6, see simulation/README.md.
+simulate: install
+	node simulation/main.ts $(or $(SEEDS),1..20) --customers $(or $(CUSTOMERS),8) --months $(or $(MONTHS),6) $(SIMULATE_ARGS)
+
+## Plants each bug of simulation/bugs.ts by itself, and shows the smallest story in which the simulation finds it.
+simulate-bugs: install
+	node simulation/main.ts $(or $(SEEDS),1..20) --customers $(or $(CUSTOMERS),4) --months $(or $(MONTHS),3) --pace 3 --projects 1 --bugs $(SIMULATE_ARGS)
+
+.PHONY: simulate simulate-bugs

@@ -38,6 +38,9 @@ export default defineConfig({
           hookTimeout: 90_000,
         },
       },
+      {
+        test: { name: 'simulation', include: ['simulation/**/*.test.ts'], hookTimeout: 60_000 },
+      },
     ],
     coverage: {
       provider: 'v8',

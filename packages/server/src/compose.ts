@@ -65,6 +65,8 @@ export interface Parts {
   reconcileCron: string;
   /** How often jobs whose time has come are looked for. Default once a second. */
   pollMs?: number;
+  /** Who takes the jobs and runs them. Default `startJobs`; the simulation has an order of its own. */
+  runJobs?: typeof startJobs;
   /** How reconciliation treats Stripe: its pace, and how many objects it asks for at once. */
   reconcile?: ReconcileOptions;
   /** The same for imports. */
@@ -77,6 +79,8 @@ export interface Parts {
 export interface Service {
   app: App;
   db: Database;
+  /** Begins to work on jobs. */
+  work(): Promise<void>;
   /** Begins to work on jobs and to answer. @returns where: `http://127.0.0.1:3000` */
   listen(address: { host: string; port: number }): Promise<string>;
   /** Takes no more requests and jobs, finishes those under way, then lets go of everything. */
@@ -213,19 +217,24 @@ export async function compose(parts: Parts): Promise<Service> {
       { task: 'housekeeping', schedule: HOUSEKEEPING_CRON },
     ];
 
+    const { runJobs = startJobs } = parts;
+    const beginWork = async () => {
+      const shared = {
+        pool: work.pool,
+        log,
+        onFinish: metrics.onJobFinished,
+        ...(parts.pollMs === undefined ? {} : { pollMs: parts.pollMs }),
+      };
+      jobs = await runJobs({ ...shared, tasks, cron, concurrency: WORKERS });
+      slowJobs = await runJobs({ ...shared, tasks: slowTasks, cron: [], concurrency: SLOW_WORKERS });
+    };
     let closing: Promise<void> | undefined;
     return {
       app,
       db,
+      work: beginWork,
       listen: async (address) => {
-        const shared = {
-          pool: work.pool,
-          log,
-          onFinish: metrics.onJobFinished,
-          ...(parts.pollMs === undefined ? {} : { pollMs: parts.pollMs }),
-        };
-        jobs = await startJobs({ ...shared, tasks, cron, concurrency: WORKERS });
-        slowJobs = await startJobs({ ...shared, tasks: slowTasks, cron: [], concurrency: SLOW_WORKERS });
+        await beginWork();
         return await app.listen(address);
       },
       close: () => {

@@ -34,6 +34,8 @@ export interface StripeSettings {
   /** Another Stripe-compatible host, such as `http://127.0.0.1:3001`; null: Stripe. */
   apiBase: string | null;
   timeoutMs?: number;
+  /** In place of connections of its own: how requests travel, and how often one is sent again. */
+  transport?: { httpClient: Stripe.HttpClient; retries: number };
 }
 
 const TIMEOUT_MS = 15_000;
@@ -42,11 +44,12 @@ const TIMEOUT_MS = 15_000;
  * Stripe's SDK with the version pinned. It tries once more by itself where Stripe allows it; anything beyond that is
  * for whoever asks: a job has its own delays, a caller his own patience.
  */
-export function createStripeClient({ secretKey, apiBase, timeoutMs = TIMEOUT_MS }: StripeSettings): Stripe {
+export function createStripeClient({ secretKey, apiBase, timeoutMs = TIMEOUT_MS, transport }: StripeSettings): Stripe {
   const host = apiBase === null ? null : new URL(apiBase);
   return new Stripe(secretKey, {
     apiVersion: STRIPE_API_VERSION,
-    maxNetworkRetries: 1,
+    maxNetworkRetries: transport?.retries ?? 1,
+    ...(transport === undefined ? {} : { httpClient: transport.httpClient }),
     timeout: timeoutMs,
     telemetry: false,
     appInfo: { name: 'Tollgate' },

@@ -1,0 +1,217 @@
+/**
+ * What the simulation knows beside the service: whose Stripe's customers are, what the rules and grants are, every state
+ * that Stripe's objects were in, and which of those states the service must have heard of.
+ */
+import type { World } from '../../packages/stripe-sandbox/src/world.ts';
+import type { StripeEvent } from '../engine/universe.ts';
+import { type Amount, combined, type Grant, given, holds, type Rules } from './access.ts';
+import { type ObjectState, objectsOf } from './stripe-state.ts';
+
+export interface KnownGrant extends Grant {
+  /** Null while nobody knows whether the service has it. */
+  id: string | null;
+  /** A revocation is on its way. */
+  revoking: boolean;
+}
+
+interface History {
+  customer: string;
+  states: ObjectState[];
+  texts: string[];
+  /** The service must know this state, or a later one. */
+  floor: number;
+  /** The same, once nothing is under way any more. */
+  heard: number;
+}
+
+/** What an answer may be: where `must` and `may` agree there is only one right one. */
+export interface Bounds {
+  must: boolean;
+  may: boolean;
+  /** The only right answer, when everything is known. */
+  exact: (Amount & { entitled: boolean }) | null;
+}
+
+export interface Person {
+  project: string;
+  /** The app's own id. */
+  customer: string;
+}
+
+const HANDLED =
+  /^(?:customer\.subscription\.(?:created|updated|deleted|paused|resumed)|invoice\.(?:finalized|paid|payment_succeeded|payment_failed|payment_action_required|updated|voided|marked_uncollectible)|charge\.refunded|charge\.refund\.updated|refund\.|charge\.dispute\.|checkout\.session\.(?:completed|async_payment_succeeded|async_payment_failed))/;
+
+export class Ledger {
+  readonly #world: World;
+  /** Rules by project, the present last; more than one while the service is still following a change. */
+  readonly rules = new Map<string, Rules[]>();
+  readonly grants = new Map<string, KnownGrant[]>();
+  /** By Stripe customer. */
+  readonly owners = new Map<string, Person>();
+  readonly #histories = new Map<string, History>();
+  readonly #touched = new Set<string>();
+  /** Events that the service said it has. */
+  readonly acknowledged = new Set<string>();
+  lostSinceCalm = 0;
+  /** Differences that a reconciliation found although no event was lost. */
+  unexplainedDrifts = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** An event was recorded at Stripe: whatever it is about may have changed. */
+  happened(event: StripeEvent): void {
+    const object = event.data.object as { customer?: unknown; charge?: unknown; id?: unknown; object?: unknown };
+    // A dispute names its charge alone.
+    const charge = typeof object.charge === 'string' ? this.#world.store.get('charge', object.charge) : undefined;
+    const customer = object.object === 'customer' ? object.id : (object.customer ?? charge?.customer);
+    if (typeof customer !== 'string') return;
+    if (this.#touched.size === 0) queueMicrotask(() => this.#look());
+    this.#touched.add(customer);
+  }
+
+  lost(): void {
+    this.lostSinceCalm += 1;
+  }
+
+  acknowledgedEvent(event: StripeEvent): void {
+    this.acknowledged.add(event.id);
+    if (!HANDLED.test(event.type)) return;
+    this.#look();
+    for (const id of subjectsOf(event)) {
+      const history = this.#histories.get(id);
+      if (history !== undefined) history.heard = history.states.length - 1;
+    }
+  }
+
+  /** Nothing is under way in the service: what it has heard of, it must know. */
+  atRest(): void {
+    this.#look();
+    for (const history of this.#histories.values()) history.floor = Math.max(history.floor, history.heard);
+    for (const [project, rules] of this.rules) this.rules.set(project, rules.slice(-1));
+  }
+
+  /** The service has compared everything: it must know the present. */
+  reconciled(): void {
+    for (const customer of this.owners.keys()) this.#touched.add(customer);
+    this.#look();
+    for (const history of this.#histories.values()) {
+      history.heard = history.states.length - 1;
+      history.floor = history.heard;
+    }
+    this.lostSinceCalm = 0;
+  }
+
+  currentRules(project: string): Rules {
+    return this.rules.get(project)?.at(-1) as Rules;
+  }
+
+  changeRules(project: string, change: (rules: Rules) => void): void {
+    const changed = structuredClone(this.currentRules(project));
+    change(changed);
+    this.rules.get(project)?.push(changed);
+  }
+
+  grantsOf(person: Person): KnownGrant[] {
+    const key = keyOf(person);
+    const known = this.grants.get(key);
+    if (known !== undefined) return known;
+    const fresh: KnownGrant[] = [];
+    this.grants.set(key, fresh);
+    return fresh;
+  }
+
+  /** What the service may answer at this moment. */
+  bounds(person: Person, feature: string, at: number): Bounds {
+    const grants = this.grantsOf(person);
+    const histories = this.historiesOf(person);
+    const candidates = histories.map(({ states, floor }) => states.slice(floor));
+    const rules = this.rules.get(person.project) ?? [];
+    const sure = grants.filter(({ id }) => id !== null);
+    const denies = (list: KnownGrant[]) =>
+      list.some((grant) => grant.effect === 'deny' && grant.feature === feature && holds(grant, at));
+    const allows = (list: KnownGrant[]) =>
+      list.some((grant) => grant.effect === 'allow' && grant.feature === feature && holds(grant, at));
+    let [must, may] = [true, false];
+    for (const rule of rules) {
+      if (rule.features[feature] === undefined) {
+        must = false;
+        continue;
+      }
+      const surely = candidates.some((states) => states.every((state) => given(state, rule, feature, at).length > 0));
+      const maybe = candidates.some((states) => states.some((state) => given(state, rule, feature, at).length > 0));
+      must &&= (surely || allows(sure.filter(({ revoking }) => !revoking))) && !denies(grants);
+      may ||= (maybe || allows(grants)) && !denies(sure.filter(({ revoking }) => !revoking));
+    }
+    const certain =
+      rules.length === 1 &&
+      candidates.every(({ length }) => length === 1) &&
+      grants.every(({ id, revoking }) => id !== null && !revoking);
+    return { must, may, exact: certain ? this.expected(person, feature, at) : null };
+  }
+
+  /** The right answer, if the service knows everything. */
+  expected(person: Person, feature: string, at: number): Amount & { entitled: boolean } {
+    const rules = this.currentRules(person.project);
+    const type = rules.features[feature];
+    const nothing = { entitled: false, value: null, unlimited: false };
+    if (type === undefined) return nothing;
+    const grants = this.grantsOf(person).filter((grant) => grant.feature === feature && holds(grant, at));
+    if (grants.some(({ effect }) => effect === 'deny')) return nothing;
+    const amounts = this.historiesOf(person).flatMap(({ states }) =>
+      given(states.at(-1) as ObjectState, rules, feature, at),
+    );
+    return combined([...amounts, ...grants.map(({ value, unlimited }) => ({ value, unlimited }))], type);
+  }
+
+  historiesOf(person: Person): History[] {
+    const mine = new Set<string>();
+    for (const [customer, owner] of this.owners) {
+      if (owner.project === person.project && owner.customer === person.customer) mine.add(customer);
+    }
+    return [...this.#histories.values()].filter(({ customer }) => mine.has(customer));
+  }
+
+  #look(): void {
+    for (const customer of this.#touched) {
+      for (const state of objectsOf(this.#world, customer)) {
+        const text = JSON.stringify(state);
+        const history = this.#histories.get(state.id);
+        if (history === undefined) {
+          // Nothing is known of it until it has been heard of.
+          const none = unknownState(state);
+          this.#histories.set(state.id, {
+            customer,
+            states: [none, state],
+            texts: ['', text],
+            floor: 0,
+            heard: 0,
+          });
+        } else if (history.texts.at(-1) !== text) {
+          history.states.push(state);
+          history.texts.push(text);
+        }
+      }
+    }
+    this.#touched.clear();
+  }
+}
+
+/** The state of an object that nobody has told of yet: it gives nothing. */
+function unknownState(state: ObjectState): ObjectState {
+  return state.kind === 'subscription' ? { ...state, items: [], status: 'unknown' } : { ...state, paidAt: null };
+}
+
+function subjectsOf(event: StripeEvent): string[] {
+  const object = event.data.object as unknown as Record<string, unknown>;
+  const parent = object.parent as { subscription_details?: { subscription?: string } } | null | undefined;
+  const ids = [object.id, object.payment_intent, object.subscription, parent?.subscription_details?.subscription];
+  if (event.type.startsWith('invoice.')) return ids.slice(3).filter((id) => typeof id === 'string');
+  if (event.type.startsWith('customer.subscription.')) return ids.slice(0, 1) as string[];
+  return ids.filter((id) => typeof id === 'string');
+}
+
+export function keyOf({ project, customer }: Person): string {
+  return `${project}/${customer}`;
+}

@@ -1,0 +1,138 @@
+/** What Stripe says of a customer's subscriptions and payments, read straight from the sandbox's objects. */
+import type { World } from '../../packages/stripe-sandbox/src/world.ts';
+
+export interface ItemState {
+  price: string;
+  product: string;
+  quantity: number;
+  periodStart: number;
+  periodEnd: number;
+}
+
+/** Instants are epoch milliseconds. */
+export interface SubscriptionState {
+  kind: 'subscription';
+  id: string;
+  status: string;
+  startedAt: number;
+  items: ItemState[];
+  cancelAt: number | null;
+  cancelAtPeriodEnd: boolean;
+  endedAt: number | null;
+  trialEnd: number | null;
+  collectionPaused: boolean;
+  /** At the trial's end it will not go on, for want of a card. */
+  endsWithTrial: boolean;
+  /** Since when money is owed for it. */
+  owedSince: number | null;
+  customerDeleted: boolean;
+}
+
+export interface PurchaseState {
+  kind: 'purchase';
+  id: string;
+  paidAt: number | null;
+  amount: number;
+  lines: { price: string; product: string; quantity: number }[];
+  /** Those that took money back, or will. */
+  refunded: number;
+  disputes: string[];
+}
+
+export type ObjectState = SubscriptionState | PurchaseState;
+
+type Subscription = ReturnType<typeof subscriptionsOf>[number];
+type Session = ReturnType<typeof sessionsOf>[number];
+
+function subscriptionsOf(world: World, customer: string) {
+  return world.store.all('subscription', { key: 'customer', value: customer });
+}
+
+function sessionsOf(world: World, customer: string) {
+  return world.store.all('checkout.session').filter((session) => session.customer === customer);
+}
+
+/** Everything that a Stripe customer has, or had. */
+export function objectsOf(world: World, customer: string): ObjectState[] {
+  return [
+    ...subscriptionsOf(world, customer).map((subscription) => subscriptionState(world, subscription)),
+    ...sessionsOf(world, customer).flatMap((session) => purchaseState(world, session) ?? []),
+  ];
+}
+
+/** Those that a business with all its customers has, for revenue. */
+export function allSubscriptions(world: World): readonly Subscription[] {
+  return world.store.all('subscription');
+}
+
+function subscriptionState(world: World, sub: Subscription): SubscriptionState {
+  const customer = world.store.get('customer', sub.customer);
+  const card = sub.default_payment_method ?? customer?.invoice_settings.default_payment_method ?? null;
+  const willNotConvert = sub.trial_settings.end_behavior.missing_payment_method !== 'create_invoice';
+  return {
+    kind: 'subscription',
+    id: sub.id,
+    status: sub.status,
+    startedAt: sub.start_date * 1000,
+    items: sub.items.data.map((item) => ({
+      price: item.price.id,
+      product: item.price.product,
+      quantity: item.quantity ?? 1,
+      periodStart: item.current_period_start * 1000,
+      periodEnd: item.current_period_end * 1000,
+    })),
+    cancelAt: ms(sub.cancel_at),
+    cancelAtPeriodEnd: sub.cancel_at_period_end,
+    endedAt: ms(sub.ended_at),
+    trialEnd: ms(sub.trial_end),
+    collectionPaused: sub.pause_collection !== null,
+    endsWithTrial: sub.status === 'trialing' && willNotConvert && card === null,
+    owedSince: owedSince(world, sub),
+    customerDeleted: customer === undefined,
+  };
+}
+
+/** The oldest invoice that is open and newer than the last one that was paid. */
+function owedSince(world: World, sub: Subscription): number | null {
+  const invoices = world.store
+    .all('invoice', { key: 'customer', value: sub.customer })
+    .filter((invoice) => invoice.parent?.subscription_details?.subscription === sub.id);
+  const paid = invoices.filter(({ status }) => status === 'paid').map(({ created }) => created);
+  const lastPaid = Math.max(Number.NEGATIVE_INFINITY, ...paid);
+  let since: number | null = null;
+  let oldest = Number.POSITIVE_INFINITY;
+  for (const invoice of invoices) {
+    if (invoice.status !== 'open' || invoice.created <= lastPaid || invoice.created >= oldest) continue;
+    oldest = invoice.created;
+    since = invoice.due_date ?? invoice.status_transitions.finalized_at ?? invoice.created;
+  }
+  return ms(since);
+}
+
+/** A one-off purchase by a session; undefined while nothing was bought. */
+function purchaseState(world: World, session: Session): PurchaseState | undefined {
+  if (session.mode !== 'payment') return undefined;
+  const intent =
+    session.payment_intent === null ? undefined : world.store.get('payment_intent', session.payment_intent);
+  const charge = intent?.latest_charge == null ? undefined : world.store.get('charge', intent.latest_charge);
+  const free = intent === undefined && session.status === 'complete' && session.payment_status !== 'unpaid';
+  if (session.status !== 'complete' && intent?.status !== 'succeeded') return undefined;
+  const paid = free || intent?.status === 'succeeded';
+  const refunds = world.store.all('refund').filter(({ payment_intent: of }) => of === intent?.id);
+  const disputes = world.store.all('dispute').filter(({ payment_intent: of }) => of === intent?.id);
+  return {
+    kind: 'purchase',
+    id: intent?.id ?? session.id,
+    paidAt: paid ? ms(charge?.created ?? session.created) : null,
+    amount: intent?.amount_received ?? session.amount_total ?? 0,
+    lines: session.$.lines.map(({ price, quantity }) => ({ price: price.id, product: price.product, quantity })),
+    refunded: refunds
+      .filter(({ status }) => status !== 'failed' && status !== 'canceled')
+      .reduce((sum, { amount }) => sum + amount, 0),
+    disputes: disputes.map(({ status }) => status),
+  };
+}
+
+function ms<T extends number | null>(seconds: T): T {
+  return (seconds === null ? null : seconds * 1000) as T;
+}

@@ -1,0 +1,199 @@
+/** One seed: a universe, a story in it, and the promises that are checked all along. */
+import { askAgain, type Given, lookAhead, lookAtRest, lookInPassing } from './check/answers.ts';
+import {
+  auditHolds,
+  eventsHaveEnded,
+  nothingTwice,
+  reconcile,
+  revenueAddsUp,
+  versionsGrowByOne,
+} from './check/records.ts';
+import { Violation } from './check/violation.ts';
+import { NO_TROUBLE, troublesOf } from './engine/chaos.ts';
+import { SimulationError } from './engine/scheduler.ts';
+import { Universe } from './engine/universe.ts';
+import { Ledger } from './model/ledger.ts';
+import { perform } from './story/perform.ts';
+import { FEATURE_CODES, type Stage, setUpStage } from './story/stage.ts';
+import { makeStory, type Operation, type Size } from './story/story.ts';
+import { Random } from './virtual/random.ts';
+
+export interface SeedOptions {
+  seed: string;
+  size: Size;
+  databaseUrl: string;
+  /** Nothing goes wrong. */
+  calm: boolean;
+  processes: number;
+  /** Only these operations happen; null: all. */
+  only: ReadonlySet<number> | null;
+  /** Single troubles that do not happen. */
+  without: ReadonlySet<string>;
+  /** Shows every step. */
+  trace?: ((line: string) => void) | undefined;
+  logLevel?: string | undefined;
+}
+
+export interface SeedResult {
+  failure: { invariant: string; message: string; at: number } | null;
+  /** What happened, in words, in order. */
+  story: { at: number; what: string }[];
+  /** The operations that did something, and the troubles that struck. */
+  operations: number[];
+  troubles: string[];
+  customerMonths: number;
+  steps: number;
+  /** Differences that a reconciliation found although no event had been lost. */
+  unexplainedDrifts: number;
+  /** Of all answers and steps: two runs with the same digest were the same. */
+  digest: string;
+}
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+/** How far ahead is asked. */
+const AHEAD = [1_000, HOUR, DAY, 4 * DAY, 8 * DAY, 20 * DAY, 45 * DAY];
+/** After this long most of what was set off has arrived; caches keep what they have for longer. */
+const SOON_MS = 5_000;
+/** Answers that are asked for again later. */
+const KEPT_ANSWERS = 400;
+
+export async function runSeed(options: SeedOptions): Promise<SeedResult> {
+  const story = makeStory(options.seed, options.size);
+  const operations = story.operations.filter(({ id }) => options.only === null || options.only.has(id));
+  const told: SeedResult['story'] = [];
+  const done: number[] = [];
+  let ledger: Ledger | undefined;
+  const universe = await Universe.open({
+    ...options,
+    startsAt: story.startsAt,
+    troubles: options.calm ? NO_TROUBLE : troublesOf(options.seed),
+    readsAreSteps: new Random(`${options.seed}/reads`).chance(0.15),
+    watch: {
+      happened: (event) => ledger?.happened(event),
+      lost: () => ledger?.lost(),
+      acknowledged: (event) => ledger?.acknowledgedEvent(event),
+    },
+  });
+  ledger = new Ledger(universe.world);
+  let failure: SeedResult['failure'] = null;
+  try {
+    const stage = await setUpStage(universe, ledger, story);
+    await universe.settle();
+    await live(stage, operations, (operation, what) => {
+      done.push(operation.id);
+      told.push({ at: universe.now, what: `customer ${operation.customer} ${what} [${operation.id}]` });
+    });
+  } catch (error) {
+    if (!(error instanceof Violation) && !(error instanceof SimulationError)) throw error;
+    const invariant = error instanceof Violation ? error.invariant : 'simulation';
+    failure = { invariant, message: error.message, at: universe.now };
+  } finally {
+    await universe.close();
+  }
+  const troubles = universe.chaos.happened.map(({ at, name, what }) => ({ at, what: `  trouble ${name}: ${what}` }));
+  return {
+    failure,
+    story: [...told, ...troubles].sort((a, b) => a.at - b.at),
+    operations: done,
+    troubles: universe.chaos.happened.map(({ name }) => name),
+    customerMonths: story.customerMonths,
+    steps: universe.scheduler.steps,
+    unexplainedDrifts: ledger.unexplainedDrifts,
+    digest: universe.digest(),
+  };
+}
+
+async function live(
+  stage: Stage,
+  operations: readonly Operation[],
+  tell: (operation: Operation, what: string) => void,
+) {
+  const { universe, story } = stage;
+  const random = new Random(`${story.seed}/looks`);
+  const given: Given[] = [];
+  const waiting = [...operations];
+  universe.chaos.enabled = true;
+  for (const calm of story.calms) {
+    while ((waiting[0]?.at ?? Number.POSITIVE_INFINITY) < calm) {
+      const together = [waiting.shift() as Operation];
+      while ((waiting[0]?.at ?? Number.POSITIVE_INFINITY) <= (together[0] as Operation).at + 2_000) {
+        together.push(waiting.shift() as Operation);
+      }
+      await universe.scheduler.runUntil((together[0] as Operation).at);
+      if (universe.atRest) {
+        stage.ledger.atRest();
+        given.push(...(await universe.scheduler.runFor(lookAtRest(stage, random.below(story.customers), undefined))));
+      }
+      const looks = Array.from({ length: 2 }, () =>
+        lookInPassing(
+          stage,
+          random.chance(0.7) ? (together[0] as Operation).customer : random.below(story.customers),
+          random.pick(FEATURE_CODES),
+        ),
+      );
+      const acts = together.map(async (operation) => {
+        const what = await perform(stage, operation);
+        if (what !== null) tell(operation, what);
+      });
+      await universe.scheduler.runFor(Promise.all([...acts, ...looks]));
+      if (random.chance(0.5))
+        await lookSoon(
+          stage,
+          together.map(({ customer }) => customer),
+          given,
+        );
+    }
+    await universe.scheduler.runUntil(calm);
+    await comeToRest(stage, given, random);
+  }
+}
+
+/** A moment later, if the service has done its work by then: every process has to know. */
+async function lookSoon(stage: Stage, customers: readonly number[], given: Given[]): Promise<void> {
+  const { universe, ledger } = stage;
+  await universe.scheduler.runUntil(universe.now + SOON_MS);
+  if (!universe.atRest) return;
+  ledger.atRest();
+  for (const process of [...universe.processes]) {
+    for (const customer of new Set(customers)) {
+      given.push(...(await universe.scheduler.runFor(lookAtRest(stage, customer, process))));
+    }
+  }
+}
+
+/** Everything arrives and every job is done; then there is one right answer to every question. */
+async function comeToRest(stage: Stage, given: Given[], random: Random): Promise<void> {
+  const { universe, ledger, story } = stage;
+  const { scheduler } = universe;
+  await universe.settle();
+  ledger.atRest();
+  // What was not told needs no excuse: each customer's answer lies within what the service has heard.
+  for (let number = 0; number < story.customers; number += 1)
+    await scheduler.runFor(lookAtRest(stage, number, undefined));
+  await eventsHaveEnded(stage);
+  const drifts = await reconcile(stage, false);
+  if (drifts > 0 && ledger.lostSinceCalm === 0) ledger.unexplainedDrifts += drifts;
+  ledger.reconciled();
+  await reconcile(stage, true);
+  for (const process of [...universe.processes]) {
+    for (let number = 0; number < story.customers; number += 1) {
+      given.push(...(await scheduler.runFor(lookAtRest(stage, number, process))));
+    }
+  }
+  for (let number = 0; number < story.customers; number += 1) {
+    for (const ahead of AHEAD) {
+      if (random.chance(0.5)) await scheduler.runFor(lookAhead(stage, number, random.pick(FEATURE_CODES), ahead));
+    }
+  }
+  await scheduler.runFor(revenueAddsUp(stage));
+  await scheduler.runFor(nothingTwice(stage));
+  await versionsGrowByOne();
+  const [process] = universe.processes;
+  if (process !== undefined) await auditHolds(process, stage);
+  while (given.length > KEPT_ANSWERS) given.splice(random.below(given.length), 1);
+  for (let count = 0; count < Math.min(40, given.length); count += 1) {
+    await scheduler.runFor(askAgain(stage, random.pick(given)));
+  }
+  universe.chaos.enabled = true;
+}

@@ -1,0 +1,110 @@
+/** A story as data: who does what, and when. Everything in it follows from the seed, and every part can be left out. */
+import { Random } from '../virtual/random.ts';
+
+export const OPERATIONS = {
+  subscribe: 22,
+  buy_once: 10,
+  change_plan: 8,
+  change_quantity: 4,
+  cancel_at_period_end: 5,
+  cancel_at: 2,
+  cancel_now: 3,
+  take_back_cancellation: 3,
+  pause_collection: 2,
+  resume_collection: 2,
+  bad_card: 5,
+  good_card: 6,
+  refund: 5,
+  refund_fails: 3,
+  dispute: 3,
+  close_dispute: 5,
+  grant: 5,
+  deny: 2,
+  revoke: 4,
+  change_mapping: 3,
+  change_policy: 2,
+  archive: 2,
+  delete_customer: 0.6,
+  subscribe_by_hand: 3,
+  link_by_hand: 2,
+  reconcile: 1,
+  kill: 1,
+} as const;
+
+export type OperationKind = keyof typeof OPERATIONS;
+
+export interface Operation {
+  /** Stays the same when others are left out. */
+  id: number;
+  at: number;
+  kind: OperationKind;
+  /** The number of the customer. */
+  customer: number;
+}
+
+export interface Story {
+  seed: string;
+  startsAt: number;
+  endsAt: number;
+  projects: number;
+  customers: number;
+  pace: number;
+  operations: readonly Operation[];
+  /** Moments at which everything is left to come to rest, and everything is compared. */
+  calms: readonly number[];
+  /** Of all customers together, from their first appearance on. */
+  customerMonths: number;
+}
+
+export interface Size {
+  customers: number;
+  months: number;
+  projects: number;
+  /** How much happens: 1 is about one thing a month for each customer. */
+  pace: number;
+}
+
+const DAY = 24 * 3_600_000;
+const MONTH = 30.4375 * DAY;
+
+export function makeStory(seed: string, size: Size): Story {
+  const random = new Random(`${seed}/story`);
+  // Every time of the year: months have ends, and some years leap days.
+  const startsAt = Date.UTC(2027, 0, 1) + random.below(400 * 24) * 3_600_000 + random.below(3_600) * 1_000;
+  const endsAt = startsAt + size.months * MONTH;
+  const operations: Operation[] = [];
+  let customerMonths = 0;
+  for (let customer = 0; customer < size.customers; customer += 1) {
+    let at = startsAt + random.next() * Math.min(2 * MONTH, (endsAt - startsAt) / 3);
+    customerMonths += (endsAt - at) / MONTH;
+    // They come to buy something.
+    add(at, random.chance(0.8) ? 'subscribe' : 'buy_once', customer);
+    for (;;) {
+      at += -Math.log(1 - random.next()) * (MONTH / size.pace);
+      if (at >= endsAt) break;
+      add(at, random.weighted(OPERATIONS), customer);
+      // Several things at once: two tabs, an impatient person, a colleague.
+      while (random.chance(0.3)) add(at + random.below(3) * 500, random.weighted(OPERATIONS), customer);
+    }
+  }
+  operations.sort((a, b) => a.at - b.at || a.id - b.id);
+  const calms: number[] = [];
+  for (let at = startsAt + 2.5 * MONTH; at < endsAt - MONTH / 2; at += (1.5 + random.next() * 2) * MONTH)
+    calms.push(at);
+  calms.push(endsAt);
+  return {
+    seed,
+    startsAt,
+    endsAt,
+    projects: size.projects,
+    customers: size.customers,
+    pace: size.pace,
+    operations,
+    calms,
+    customerMonths,
+  };
+
+  function add(at: number, kind: OperationKind, customer: number): void {
+    operations.push({ id: operations.length + 1, at: Math.floor(at), kind, customer });
+  }
+}

@@ -1,0 +1,2 @@
+/** `node:timers/promises` in simulated time. */
+export { sleep as setTimeout } from './time.ts';
