@@ -44,6 +44,8 @@ export class Scheduler {
   underWay: Promise<unknown> | null = null;
   /** The transaction that is open, and whose; nothing else happens meanwhile. */
   transaction: { owner: Owner | undefined } | null = null;
+  /** Something is under way that everything else waits for: what it asks of the database is no step of its own. */
+  exclusive = false;
   failure: Error | null = null;
   steps = 0;
   readonly #sources: Source[] = [];

@@ -197,7 +197,11 @@ export class Universe {
     this.#started += 1;
     const process = new Process(`p${this.#started}`);
     // It reads files: the rest of the world waits for that, so that what follows does not depend on the disk.
-    await this.scheduler.step(`start ${process.name}`, () => process.start(this.#transport, this.#logLevel));
+    await this.scheduler.step(`start ${process.name}`, async () => {
+      this.scheduler.exclusive = true;
+      await process.start(this.#transport, this.#logLevel);
+      this.scheduler.exclusive = false;
+    });
     this.processes.push(process);
   }
 

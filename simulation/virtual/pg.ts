@@ -111,6 +111,12 @@ function asksForTime(text: string): boolean {
   return asks;
 }
 
+/** As a step, unless everything else waits already. */
+async function inTurn<T>(label: string, run: () => Promise<T>): Promise<T> {
+  const { scheduler } = need();
+  return scheduler.exclusive ? await run() : await scheduler.step(label, run);
+}
+
 /** Outside a step nobody would understand that the process is dead: its code stops here. */
 function forEver(_: Abandoned): Promise<never> {
   return new Promise(() => {});
@@ -138,7 +144,7 @@ class Connection extends EventEmitter {
     const { scheduler } = need();
     if (this.#broken) throw lost();
     if (word === 'begin' || word === 'start') {
-      return await scheduler.step(`transaction`, async () => {
+      return await inTurn('transaction', async () => {
         scheduler.transaction = { owner: this.#owner };
         this.#open = true;
         this.#notifications = [];
@@ -157,7 +163,7 @@ class Connection extends EventEmitter {
     if (!need().readsAreSteps && scheduler.transaction === null && /^\s*select (?!\()/i.test(text)) {
       return await execute(text, values);
     }
-    return await scheduler.step(`statement ${text.slice(0, 60)}`, async () => {
+    return await inTurn(`statement ${text.slice(0, 60)}`, async () => {
       this.#notifications = [];
       this.#askedForJobs = false;
       const fate = this.#fate(text);
