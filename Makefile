@@ -10,7 +10,7 @@ TSC := node_modules/typescript/bin/tsc
 # 90 MB less; long work (a reconciliation) stays as small as it began.
 NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4 --heap-growing-percent=40
 
-.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import torture-lost torture torture-kill
+.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import torture-lost torture torture-kill simulate simulate-bugs
 
 install: $(INSTALLED)
 
@@ -76,5 +76,3 @@ simulate: install
 ## Plants each bug of simulation/bugs.ts by itself, and shows the smallest story in which the simulation finds it.
 simulate-bugs: install
 	node simulation/main.ts $(or $(SEEDS),1..20) --customers $(or $(CUSTOMERS),4) --months $(or $(MONTHS),3) --pace 3 --projects 1 --bugs $(SIMULATE_ARGS)
-
-.PHONY: simulate simulate-bugs
