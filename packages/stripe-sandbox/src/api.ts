@@ -105,7 +105,7 @@ function carryOut(world: World, request: AskedRequest, requestId: string): Answe
   const found = routes.match(request.method, path.slice('/v1'.length));
   if (found === undefined) throw unknownUrl(request.method, path);
   const key = request.method === 'POST' ? header(request, 'idempotency-key') : undefined;
-  const print = fingerprint(request.method, path, request.body);
+  const print = key === undefined ? '' : fingerprint(request.method, path, request.body);
   const kept = key === undefined ? undefined : world.idempotency.find(key, print);
   if (key !== undefined && kept !== undefined) {
     const headers = { 'Idempotency-Key': key, 'Idempotent-Replayed': 'true', 'Original-Request': kept.requestId };
@@ -118,11 +118,13 @@ function carryOut(world: World, request: AskedRequest, requestId: string): Answe
   world.request = { id: requestId, idempotencyKey: key ?? null };
   let answer: Answer;
   try {
-    const result = world.inTimeOf(customerNamed(world, params, found.ids), () =>
-      found.route.run(world, params, found.ids),
-    );
-    const body = JSON.stringify(render(result, expandPaths, lookupIn(world)), null, indentFor(request));
-    answer = { status: 200, headers: {}, body };
+    const run = () => {
+      const result = world.inTimeOf(customerNamed(world, params, found.ids), () =>
+        found.route.run(world, params, found.ids),
+      );
+      return JSON.stringify(render(result, expandPaths, lookupIn(world)), null, indentFor(request));
+    };
+    answer = { status: 200, headers: {}, body: request.method === 'GET' ? world.store.reading(run) : run() };
   } catch (error) {
     answer = errorAnswer(error);
   } finally {

@@ -1,5 +1,5 @@
 import { bare } from './expand.ts';
-import { API_VERSION, type StripeEvent } from './model.ts';
+import { API_VERSION, type Kind, type StripeEvent } from './model.ts';
 import type { World } from './world.ts';
 
 /** Stripe keeps events for 30 days. Here time may fly, so they are kept by number; so many at least. */
@@ -60,6 +60,7 @@ function record(world: World, type: string, object: object, data: StripeEvent['d
     request: { id: world.request?.id ?? null, idempotency_key: world.request?.idempotencyKey ?? null },
     type,
   };
+  world.store.touch(object as { object: Kind; id: string });
   world.store.insert('event', event);
   if (world.store.count('event') >= KEPT_EVENTS + FORGOTTEN_EVENTS) world.store.forgetOldest('event', FORGOTTEN_EVENTS);
   world.webhooks.send(event);

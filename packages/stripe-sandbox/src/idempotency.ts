@@ -22,6 +22,8 @@ export function fingerprint(method: string, path: string, body: string): string 
 
 /** The answers that are given again when a request is repeated under its key. */
 export class IdempotencyKeys {
+  /** Called with every answer that is kept. */
+  kept: (key: string, answer: KeptAnswer) => void = () => {};
   readonly #answers = new Map<string, KeptAnswer>();
   readonly #underWay = new Set<string>();
   readonly #seconds: () => number;
@@ -73,7 +75,9 @@ export class IdempotencyKeys {
   }
 
   keep(key: string, answer: Omit<KeptAnswer, 'at'>): void {
-    this.#answers.set(key, { ...answer, at: this.#seconds() });
+    const kept = { ...answer, at: this.#seconds() };
+    this.#answers.set(key, kept);
+    this.kept(key, kept);
     if (this.#answers.size <= KEPT_ANSWERS) return;
     const [oldest] = this.#answers.keys();
     if (oldest !== undefined) this.#answers.delete(oldest);

@@ -1,5 +1,16 @@
-/** What an object is looked up by besides its id; nothing: not by this. */
-export type Key = string | null | undefined;
+/** What an object is looked up by besides its id: one text or several; nothing: not by this. */
+export type Key = string | readonly string[] | null | undefined;
+
+const NONE: readonly never[] = [];
+
+function valuesOf(key: Key): readonly string[] {
+  if (key === null || key === undefined) return NONE;
+  return typeof key === 'string' ? [key] : key;
+}
+
+function isSameKey(one: Key, other: Key): boolean {
+  return one === other || String(one) === String(other);
+}
 
 interface Place<T> {
   /** The place in the order of creation. Kept when the object is deleted, so that a cursor may still name it. */
@@ -11,8 +22,6 @@ interface Index<T> {
   key: (object: T) => Key;
   lists: Map<string, T[]>;
 }
-
-const NONE: readonly never[] = [];
 
 /** All objects of one kind, in the order of their creation, with the indexes that they are looked up in. */
 export class Shelf<T extends { id: string }> {
@@ -46,21 +55,25 @@ export class Shelf<T extends { id: string }> {
     for (const index of this.#indexes.values()) this.#file(index, object, (list) => list.length);
   }
 
-  delete(id: string): void {
+  /** @returns what was deleted, if it was there */
+  delete(id: string): T | undefined {
     const place = this.#places.get(id);
-    if (place === undefined || place.object === null) return;
+    if (place === undefined || place.object === null) return undefined;
     const { object } = place;
     this.#takeOut(this.order, object);
     for (const index of this.#indexes.values()) this.#unfile(index, index.key(object), object);
     place.object = null;
+    return object;
   }
 
-  /** Deletes the oldest objects for good: a cursor cannot name them any more. */
-  forgetOldest(count: number): void {
-    for (const object of this.order.splice(0, count)) {
+  /** Deletes the oldest objects for good, and gives them back: a cursor cannot name them any more. */
+  forgetOldest(count: number): T[] {
+    const forgotten = this.order.splice(0, count);
+    for (const object of forgotten) {
       for (const index of this.#indexes.values()) this.#unfile(index, index.key(object), object);
       this.#places.delete(object.id);
     }
+    return forgotten;
   }
 
   /** Changes an object in a way that may change what it is looked up by. */
@@ -70,7 +83,7 @@ export class Shelf<T extends { id: string }> {
       return change();
     } finally {
       for (const { index, value } of before) {
-        if (value === index.key(object)) continue;
+        if (isSameKey(value, index.key(object))) continue;
         this.#unfile(index, value, object);
         this.#file(index, object, (list) => this.#placeIn(list, object));
       }
@@ -78,20 +91,21 @@ export class Shelf<T extends { id: string }> {
   }
 
   #file({ key, lists }: Index<T>, object: T, placeIn: (list: readonly T[]) => number): void {
-    const value = key(object);
-    if (value === null || value === undefined) return;
-    const list = lists.get(value);
-    // Most lists stay as short as this, and an array of one is smaller than an empty one that grew.
-    if (list === undefined) lists.set(value, [object]);
-    else list.splice(placeIn(list), 0, object);
+    for (const value of valuesOf(key(object))) {
+      const list = lists.get(value);
+      // Most lists stay as short as this, and an array of one is smaller than an empty one that grew.
+      if (list === undefined) lists.set(value, [object]);
+      else list.splice(placeIn(list), 0, object);
+    }
   }
 
-  #unfile({ lists }: Index<T>, value: Key, object: T): void {
-    if (value === null || value === undefined) return;
-    const list = lists.get(value);
-    if (list === undefined) return;
-    this.#takeOut(list, object);
-    if (list.length === 0) lists.delete(value);
+  #unfile({ lists }: Index<T>, key: Key, object: T): void {
+    for (const value of valuesOf(key)) {
+      const list = lists.get(value);
+      if (list === undefined) continue;
+      this.#takeOut(list, object);
+      if (list.length === 0) lists.delete(value);
+    }
   }
 
   #takeOut(list: T[], object: T): void {

@@ -1,3 +1,4 @@
+import type { Changes } from './changes.ts';
 import type { Kind, Kinds } from './model.ts';
 import { type Key, Shelf } from './shelf.ts';
 
@@ -31,7 +32,10 @@ const KEYS: Keys = {
   product_feature: { product: (attached) => attached.$.product },
   refund: { charge: (refund) => refund.charge, payment_intent: (refund) => refund.payment_intent },
   setup_intent: { customer: (intent) => intent.customer },
-  subscription: { customer: (subscription) => subscription.customer },
+  subscription: {
+    customer: (subscription) => subscription.customer,
+    item: (subscription) => subscription.items.data.map(({ id }) => id),
+  },
   subscription_schedule: { customer: (schedule) => schedule.customer },
 };
 
@@ -43,36 +47,60 @@ export interface By {
 
 /** All objects, in memory. Objects are changed in place by those who got them from here. */
 export class Store {
+  /** Where it is noted what may have changed; null when nobody asks. */
+  changes: Changes | null = null;
   #shelves = new Map<Kind, Shelf<{ id: string }>>();
 
   /** Stores a new object. */
   insert<K extends Kind>(kind: K, object: Kinds[K]): Kinds[K] {
     this.#shelf(kind).insert(object);
+    this.changes?.add(kind, object);
     return object;
   }
 
   get<K extends Kind>(kind: K, id: string): Kinds[K] | undefined {
-    return this.#shelf(kind).get(id);
+    const found = this.#shelf(kind).get(id);
+    if (found !== undefined) this.changes?.touch(kind, found);
+    return found;
   }
 
   delete(kind: Kind, id: string): void {
-    this.#shelf(kind).delete(id);
+    const deleted = this.#shelf(kind).delete(id);
+    if (deleted !== undefined) this.changes?.remove(kind, deleted);
   }
 
   /** Deletes the oldest objects of a kind for good: a cursor cannot name them any more. */
   forgetOldest(kind: Kind, count: number): void {
-    this.#shelf(kind).forgetOldest(count);
+    for (const forgotten of this.#shelf(kind).forgetOldest(count)) this.changes?.remove(kind, forgotten);
   }
 
   /** Changes an object in a way that may change what it is looked up by, such as its customer. */
   rekey<K extends Kind, R>(kind: K, object: Kinds[K], change: () => R): R {
+    this.changes?.add(kind, object);
     return this.#shelf(kind).rekey(object, change);
   }
 
-  /** All objects of a kind, or those with one key, oldest first. */
+  /** Notes that an object is changed, wherever it was got from. */
+  touch({ object: kind, id }: { object: Kind; id: string }): void {
+    const stored = this.changes === null ? undefined : this.#shelf(kind).get(id);
+    if (stored !== undefined) this.changes?.add(kind, stored);
+  }
+
+  /** Runs something that changes nothing of what it gets from here. */
+  reading<T>(run: () => T): T {
+    return this.changes === null ? run() : this.changes.reading(run);
+  }
+
+  /** All objects of a kind, oldest first, to be read: one that is to be changed is got by its id. */
+  all<K extends Kind>(kind: K): readonly Kinds[K][];
+  /** Those with one key, oldest first. */
+  all<K extends Kind>(kind: K, by: By | undefined): readonly Kinds[K][];
   all<K extends Kind>(kind: K, by?: By): readonly Kinds[K][] {
     const shelf = this.#shelf(kind);
-    return by === undefined ? shelf.order : shelf.with(by.key, by.value);
+    if (by === undefined) return shelf.order;
+    const found = shelf.with(by.key, by.value);
+    if (this.changes !== null) for (const object of found) this.changes.touch(kind, object);
+    return found;
   }
 
   /** An object's place in the order of creation; also known for deleted ones. */
@@ -92,17 +120,18 @@ export class Store {
 
   clear(): void {
     this.#shelves.clear();
+    this.changes?.forget();
   }
 
-  /** Everything, for the file that it is kept in. */
-  dump(): Record<string, unknown[]> {
-    return Object.fromEntries([...this.#shelves].map(([kind, shelf]) => [kind, shelf.order]));
+  /** Everything as it stands, kind by kind, for the file that it is kept in. */
+  dump(): [Kind, Kinds[Kind][]][] {
+    return [...this.#shelves].map(([kind, shelf]) => [kind, [...shelf.order] as Kinds[Kind][]]);
   }
 
   /** Takes back what `dump` gave. */
-  load(dump: Record<string, unknown[]>): void {
+  load(dump: Iterable<readonly [string, Iterable<unknown>]>): void {
     this.clear();
-    for (const [kind, objects] of Object.entries(dump)) {
+    for (const [kind, objects] of dump) {
       for (const object of objects) this.insert(kind as Kind, object as Kinds[Kind]);
     }
   }

@@ -45,9 +45,8 @@ export function endPayment(world: World, intent: PaymentIntent, ending?: 'fails'
 
 /** Carries out all that has fallen due by a time, in order, each as if it were the moment it was due. */
 function runUntil(world: World, testClock: TestClock | null, time: number): void {
-  const schedule = world.scheduleOf(testClock?.id ?? null);
   for (;;) {
-    const due = schedule.take(time);
+    const due = world.takeDue(testClock?.id ?? null, time);
     if (due === undefined) return;
     if (testClock !== null) testClock.frozen_time = Math.max(testClock.frozen_time, due.at);
     world.clock.at(due.at, () => WHEN_DUE[due.kind](world, due.id));

@@ -72,6 +72,8 @@ interface WebhookParts {
   deliver: Deliver;
   /** The sandbox's time, in Unix seconds. */
   now: () => number;
+  /** Called with an event whose `pending_webhooks` changed. */
+  noted: (event: StripeEvent) => void;
   /** The receivers' time, in Unix seconds. */
   signedAt: () => number;
 }
@@ -163,6 +165,7 @@ export class Webhooks {
       if (finished) return;
       finished = true;
       event.pending_webhooks = Math.max(0, event.pending_webhooks - 1);
+      this.#parts.noted(event);
       this.#open = Math.max(0, this.#open - 1);
       const left = (this.#unfinished.get(event.id) ?? 1) - 1;
       if (left > 0) this.#unfinished.set(event.id, left);

@@ -98,6 +98,7 @@ export class World {
       waits: this.clock.waits(),
       deliver: options.deliver ?? this.#http.deliver,
       now: () => this.clock.now(),
+      noted: (event) => this.store.touch(event),
       // What listens to HTTP has the machine's time, and refuses a signature that is old.
       signedAt: options.deliver === undefined ? machineSeconds : outside,
     });
@@ -154,6 +155,14 @@ export class World {
   /** Reminds of an object at a time, on a test clock or on the sandbox's own time. */
   remind(due: Due, testClock: string | null): void {
     this.scheduleOf(testClock).add(due);
+    this.store.changes?.note({ reminder: due, clock: testClock });
+  }
+
+  /** Takes the soonest reminder that is due by a time, if there is one. */
+  takeDue(testClock: string | null, time: number): Due | undefined {
+    const taken = this.scheduleOf(testClock).take(time);
+    if (taken !== undefined) this.store.changes?.note({ taken, clock: testClock });
+    return taken;
   }
 
   scheduleOf(testClock: string | null): Schedule {

@@ -72,7 +72,8 @@ export function redemptionOf(world: World, asked: Asked, param: string): Redempt
 /** The active promotion code that a customer types, in any case. */
 export function findCode(world: World, typed: string): PromotionCode | undefined {
   const wanted = typed.trim().toLowerCase();
-  return world.store.all('promotion_code').find(({ active, code }) => active && code.toLowerCase() === wanted);
+  const found = world.store.all('promotion_code').find(({ active, code }) => active && code.toLowerCase() === wanted);
+  return found && world.store.get('promotion_code', found.id);
 }
 
 const MONTHS = {

@@ -6,9 +6,11 @@ import { FIRST_PAYMENT_SECONDS, planNext } from './planning.ts';
 import type { SubscriptionChange } from './subscription-change.ts';
 
 /** Takes over what a plan made of what is billed. */
-export function takeOver(subscription: Subscription, billing: BillingFields): void {
+export function takeOver(world: World, subscription: Subscription, billing: BillingFields): void {
   const { billing_cycle_anchor, cancel_at, items, status, trial_end, trial_start } = billing;
-  Object.assign(subscription, { billing_cycle_anchor, cancel_at, items, status, trial_end, trial_start });
+  world.store.rekey('subscription', subscription, () =>
+    Object.assign(subscription, { billing_cycle_anchor, cancel_at, items, status, trial_end, trial_start }),
+  );
 }
 
 /** Keeps what an update makes of a subscription until its invoice is paid. */
@@ -56,7 +58,7 @@ export function applyPending(world: World, subscription: Subscription, invoice: 
   delete subscription.$.pending;
   const waited = subscription.pending_update !== null;
   change(world, subscription, 'customer.subscription.updated', () => {
-    takeOver(subscription, pending.billing);
+    takeOver(world, subscription, pending.billing);
     subscription.latest_invoice = invoice.id;
     subscription.pending_update = null;
   });

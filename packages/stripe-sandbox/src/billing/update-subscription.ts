@@ -123,7 +123,7 @@ export function updateSubscription(
   let invoice: Invoice | null = null;
   change(world, subscription, 'customer.subscription.updated', () => {
     applyFields(world, subscription, wanted);
-    takeOver(subscription, plan.tried);
+    takeOver(world, subscription, plan.tried);
     discountItems(world, subscription, wanted.items ?? []);
     const { cancel_at_period_end, canceled_at, cancellation_details } = plan.tried;
     Object.assign(subscription, { cancel_at_period_end, canceled_at, cancellation_details });

@@ -11,11 +11,10 @@ import { itemFields, paymentBehavior, prorationBehavior } from './subscription-p
 
 /** An item with the subscription that it is in. */
 function findItem(world: World, id: string): { item: SubscriptionItem; subscription: Subscription } {
-  for (const subscription of world.store.all('subscription')) {
-    const item = subscription.items.data.find((candidate) => candidate.id === id);
-    if (item !== undefined) return { item, subscription };
-  }
-  throw missing('subscription_item', id);
+  const [subscription] = world.store.all('subscription', { key: 'item', value: id });
+  const item = subscription?.items.data.find((candidate) => candidate.id === id);
+  if (subscription === undefined || item === undefined) throw missing('subscription_item', id);
+  return { item, subscription };
 }
 
 const changeFields = {
