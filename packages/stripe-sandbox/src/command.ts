@@ -7,7 +7,7 @@ const USAGE = `Usage: stripe-sandbox [options]
   --host H              the address to listen on (default 127.0.0.1). Whoever reaches it can do anything in it.
   --webhook URL         where events go; may be given several times
   --webhook-secret S    what they are signed with (whsec_…): one for all, or one for each --webhook
-  --file F              keep the state in this JSON file
+  --file F              keep the state in this file
   --seed N              the same ids and faults in every run
   --help                this text
 `;

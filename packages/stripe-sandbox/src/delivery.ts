@@ -1,5 +1,5 @@
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Agent } from 'node:http';
+import { http, https } from './builtins.ts';
 
 /** A webhook on its way to an endpoint: a POST. */
 export interface DeliveryRequest {
@@ -13,12 +13,12 @@ export interface DeliveryRequest {
 /** Brings a webhook to its endpoint. A rejection counts as a failed attempt, like a status that is not 2xx. */
 export type Deliver = (request: DeliveryRequest) => Promise<{ status: number }>;
 
+const AGENT = { keepAlive: true, maxSockets: 64 };
+
 /** Delivers over HTTP and HTTPS, on connections that are kept. */
 export class HttpDelivery {
-  readonly #agents = {
-    http: new HttpAgent({ keepAlive: true, maxSockets: 64 }),
-    https: new HttpsAgent({ keepAlive: true, maxSockets: 64 }),
-  };
+  readonly #agent = new http.Agent(AGENT);
+  #secureAgent: Agent | null = null;
   readonly #timeoutMs: number;
 
   constructor(timeoutMs: number) {
@@ -30,11 +30,11 @@ export class HttpDelivery {
       const secure = url.startsWith('https:');
       const options = {
         method: 'POST',
-        agent: secure ? this.#agents.https : this.#agents.http,
+        agent: secure ? this.#secure() : this.#agent,
         timeout: this.#timeoutMs,
         headers: { ...headers, 'Content-Length': Buffer.byteLength(body) },
       };
-      const sent = (secure ? httpsRequest : httpRequest)(url, options, (response) => {
+      const sent = (secure ? https() : http).request(url, options, (response) => {
         response.resume();
         response.on('end', () => resolve({ status: response.statusCode ?? 0 }));
         response.on('error', reject);
@@ -45,7 +45,12 @@ export class HttpDelivery {
     });
 
   close(): void {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
+    this.#agent.destroy();
+    this.#secureAgent?.destroy();
+  }
+
+  #secure(): Agent {
+    this.#secureAgent ??= new (https().Agent)(AGENT);
+    return this.#secureAgent;
   }
 }

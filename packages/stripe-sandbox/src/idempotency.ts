@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { crypto } from './builtins.ts';
 import { StripeError } from './errors.ts';
 
 /** What was answered to a request that carried an idempotency key. */
@@ -17,7 +17,7 @@ const KEPT_SECONDS = 86_400;
 const KEPT_ANSWERS = 20_000;
 
 export function fingerprint(method: string, path: string, body: string): string {
-  return createHash('sha256').update(`${method} ${path}\n${body}`).digest('base64');
+  return crypto.createHash('sha256').update(`${method} ${path}\n${body}`).digest('base64');
 }
 
 /** The answers that are given again when a request is repeated under its key. */

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto';
+import { crypto } from './builtins.ts';
 
 const LETTERS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 
@@ -15,7 +15,7 @@ function rotate(value: number, by: number): number {
 export class Random {
   state: RandomState;
 
-  constructor(seed: number = randomInt(2 ** 32)) {
+  constructor(seed: number = crypto.randomInt(2 ** 32)) {
     // splitmix32 spreads neighbouring seeds far apart.
     let word = seed >>> 0;
     const next = (): number => {

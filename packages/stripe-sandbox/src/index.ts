@@ -43,7 +43,7 @@ export interface OpenOptions {
   seed?: number;
   /** Where its time begins, and whether it passes by itself. */
   clock?: ClockOptions;
-  /** A JSON file that the state is kept in. Left out: it is forgotten at the end. */
+  /** A file that the state is kept in, for one sandbox at a time. Left out: it is forgotten at the end. */
   file?: string;
   /** What one chooses in Stripe's dashboard: retries of failed renewals, and what follows them. */
   account?: Partial<AccountSettings>;

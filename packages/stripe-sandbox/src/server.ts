@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { answer, type NoAnswer } from './answer.ts';
+import { http } from './builtins.ts';
 import type { Control } from './control.ts';
 import { StripeError } from './errors.ts';
 import { type Answer, errorAnswer } from './exchange.ts';
@@ -46,7 +47,7 @@ async function ask(world: World, control: Control, request: IncomingMessage): Pr
 
 /** The HTTP server of a world: the API, the control API and the hosted pages. It does not listen yet. */
 export function createSandboxServer(world: World, control: Control): Server {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     ask(world, control, request)
       .catch(errorAnswer)
       .then((answered) => {

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { crypto } from './builtins.ts';
 import type { Deliver } from './delivery.ts';
 import type { FaultPlan } from './faults.ts';
 import type { StripeEvent, WebhookEndpoint } from './model.ts';
@@ -47,7 +47,7 @@ const KEPT_ATTEMPTS = 2_000;
  * @param seconds Unix seconds of the receiver's time, which refuses what is old: whatever the sandbox's clock says
  */
 export function signatureHeader(body: string, secrets: readonly string[], seconds: number): string {
-  const macs = secrets.map((secret) => createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex'));
+  const macs = secrets.map((secret) => crypto.createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex'));
   return [`t=${seconds}`, ...macs.map((mac) => `v1=${mac}`)].join(',');
 }
 

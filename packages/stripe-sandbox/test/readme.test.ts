@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import Stripe from 'stripe';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -58,4 +58,15 @@ test('the test cards of the README are those that the pages offer', () => {
   for (const { number } of TEST_CARDS) {
     expect(readme.replaceAll(' ', '')).toContain(number);
   }
+});
+
+test('the README names every parameter that is taken without effect', async () => {
+  const table = readme.slice(readme.indexOf('| taken, and without effect |'));
+  const without = new Set<string>();
+  for await (const file of glob('**/*.ts', { cwd: path.join(import.meta.dirname, '../src') })) {
+    const source = await readFile(path.join(import.meta.dirname, '../src', file), 'utf8');
+    for (const [, name = ''] of source.matchAll(/(\w+): optional\(ignored\)/g)) without.add(name);
+  }
+  expect(without).toContain('automatic_tax');
+  expect([...without].filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { crypto } from '../builtins.ts';
 import type { Html } from './html.ts';
 import { STYLE } from './style.ts';
 
@@ -18,7 +18,7 @@ export interface PageResponse {
   body: string;
 }
 
-const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
+const STYLE_HASH = crypto.createHash('sha256').update(STYLE).digest('base64');
 
 /**
  * Nothing is loaded but the one stylesheet. There is no `form-action`: browsers apply it to redirects as well, and the

@@ -1,8 +1,8 @@
 import { amountFor, money } from '../billing/amounts.ts';
 import type { Interval, Price } from '../model.ts';
 
-const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' });
-const MOMENT = new Intl.DateTimeFormat('en-GB', {
+const DAY: Intl.DateTimeFormatOptions = { day: 'numeric', month: 'long', year: 'numeric', timeZone: 'UTC' };
+const MOMENT: Intl.DateTimeFormatOptions = {
   day: 'numeric',
   month: 'short',
   year: 'numeric',
@@ -10,16 +10,28 @@ const MOMENT = new Intl.DateTimeFormat('en-GB', {
   minute: '2-digit',
   second: '2-digit',
   timeZone: 'UTC',
-});
+};
+
+/** Made when they are first needed, and kept: to make one takes as long as to load ten files. */
+const formats = new Map<Intl.DateTimeFormatOptions, Intl.DateTimeFormat>();
+
+function formatted(seconds: number, options: Intl.DateTimeFormatOptions): string {
+  let format = formats.get(options);
+  if (format === undefined) {
+    format = new Intl.DateTimeFormat('en-GB', options);
+    formats.set(options, format);
+  }
+  return format.format(seconds * 1000);
+}
 
 /** Unix seconds as `1 December 2026` (UTC). */
 export function day(seconds: number): string {
-  return DAY.format(seconds * 1000);
+  return formatted(seconds, DAY);
 }
 
 /** Unix seconds as `1 Dec 2026, 09:30:00` (UTC). */
 export function moment(seconds: number): string {
-  return MOMENT.format(seconds * 1000);
+  return formatted(seconds, MOMENT);
 }
 
 /** `1 day`, `14 days`. */
