@@ -5,6 +5,8 @@ const fromSource = { ssr: { resolve: { conditions: ['source', 'module', 'node', 
 
 export default defineConfig({
   test: {
+    // Tests wait more than they work: one more file at a time than two processors have room for ends them sooner.
+    maxWorkers: 3,
     projects: [
       {
         ...fromSource,

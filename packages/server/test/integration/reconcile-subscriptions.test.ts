@@ -17,7 +17,7 @@ let tollgate: Tollgate;
 let app: Client;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null, pageSize: 10 } });
   app = tollgate.secret;
   await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
@@ -249,7 +249,7 @@ describe('a reconciliation after lost webhooks', () => {
   });
 });
 
-test('a reconciliation goes through every page: 120 subscriptions', async () => {
+test('a reconciliation goes through every page: 45 subscriptions, ten a page', async () => {
   const { body: project } = await tollgate.admin.post('/admin/projects', { name: 'Many', slug: 'many' });
   const many = tollgate.as(project.secret_key);
   await many.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
@@ -259,7 +259,7 @@ test('a reconciliation goes through every page: 120 subscriptions', async () => 
   await quiet(tollgate);
   const made: string[] = [];
   await Promise.all(
-    Array.from({ length: 120 }, async (_, i) => {
+    Array.from({ length: 45 }, async (_, i) => {
       const metadata = {
         tollgate_installation: 'tests',
         tollgate_project: project.id,
@@ -280,8 +280,8 @@ test('a reconciliation goes through every page: 120 subscriptions', async () => 
   expect(found.map(({ object_id }) => object_id).sort()).toEqual([...made].sort());
   expect(run.counts.needs_person).toBe(0);
   const { body: summary } = await many.get('/metrics/summary');
-  expect(summary).toMatchObject({ trialing_subscriptions: 120, customers: 120, entitled_customers: 120, mrr: [] });
+  expect(summary).toMatchObject({ trialing_subscriptions: 45, customers: 45, entitled_customers: 45, mrr: [] });
   const again = await reconcile(tollgate, { project_id: project.id });
   expect(again.drifts).toEqual([]);
-  expect(again.counts.in_sync).toBe(120 * 2 + 2);
+  expect(again.counts.in_sync).toBe(45 * 2 + 2);
 }, 90_000);

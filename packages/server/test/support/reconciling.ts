@@ -36,7 +36,7 @@ export async function finished(tollgate: Tollgate, id: string): Promise<Finished
   const read = async () => (await tollgate.admin.get(`/admin/reconciliations/${id}?limit=1000`)).body;
   await tollgate.until(
     async () => ['completed', 'failed'].includes((await read()).status),
-    30_000,
+    60_000,
     `the run ${id} ends`,
   );
   return await read();
