@@ -188,7 +188,7 @@ test('an outcome is written down as what it is', async () => {
   expect(seen).toEqual({
     sub_applied: ['processed', null],
     sub_unchanged: ['processed', null],
-    sub_stale: ['processed', null],
+    sub_stale: ['processed', 'stale'],
     sub_ignored: ['ignored', 'other_installation'],
     sub_parked: ['parked', 'customer_unknown'],
   });
