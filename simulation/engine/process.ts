@@ -56,7 +56,8 @@ export class Process implements Owner {
         sealer: null,
         reconcileCron: '0 3 * * *',
         // Small pages, so that a small world has several.
-        reconcile: { callsPerSecond: null, pageSize: 4 },
+        callsPerSecond: null,
+        reconcile: { pageSize: 4 },
         runJobs: async ({ tasks }) => {
           // Fast and slow work have workers of their own; here anybody takes anything.
           this.tasks = { ...this.tasks, ...tasks };

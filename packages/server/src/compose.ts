@@ -39,6 +39,7 @@ import type { Sealer } from './platform/sealing.ts';
 import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
 import { CONTINUOUS_SCHEDULE, continuousTask } from './reconciliation/continuous.ts';
+import { createPace } from './reconciliation/pace.ts';
 import { registerReconciliationRoutes } from './reconciliation/routes.ts';
 import { type ReconcileOptions, reconcileTask } from './reconciliation/run.ts';
 import { scheduleReconcileTask } from './reconciliation/schedule.ts';
@@ -65,14 +66,16 @@ export interface Parts {
   reconcileCron: string;
   /** How often jobs whose time has come are looked for. Default once a second. */
   pollMs?: number;
-  /** Who takes the jobs and runs them. Default `startJobs`; the simulation has an order of its own. */
-  runJobs?: typeof startJobs;
-  /** How reconciliation treats Stripe: its pace, and how many objects it asks for at once. */
-  reconcile?: ReconcileOptions;
+  /** Calls a second to each of Stripe's endpoints for reconciliation and imports together; null: no limit. Default 20. */
+  callsPerSecond?: number | null;
+  /** How many objects reconciliation asks Stripe for at once, and how patiently. */
+  reconcile?: Omit<ReconcileOptions, 'pace'>;
   /** The same for imports. */
-  import?: ImportOptions;
+  import?: Omit<ImportOptions, 'pace'>;
   /** Whether lost events and drift are looked for all the time, and not by reconciliations alone. Default true. */
   continuous?: boolean;
+  /** Who takes the jobs and runs them. Default `startJobs`; the simulation has an order of its own. */
+  runJobs?: typeof startJobs;
   limits?: Pick<AppOptions, 'rateLimit' | 'failedAttempts' | 'bodyLimit' | 'idempotencyStaleAfterMs' | 'trustProxy'>;
 }
 
@@ -191,6 +194,7 @@ export async function compose(parts: Parts): Promise<Service> {
     } satisfies Partial<Record<TaskName, Task>>;
     // Jobs have connections of their own: a burst of them cannot keep a check waiting.
     const mirror = { db: work.db, clock, connections, log };
+    const pace = createPace(parts.callsPerSecond);
     const tasks: Record<Exclude<TaskName, keyof typeof slowTasks>, Task> = {
       ...inboxTasks({
         ...mirror,
@@ -201,8 +205,8 @@ export async function compose(parts: Parts): Promise<Service> {
         },
       }),
       recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
-      reconcile: reconcileTask(mirror, parts.reconcile),
-      import: importTask({ ...mirror, requestRecomputation }, parts.import ?? parts.reconcile),
+      reconcile: reconcileTask(mirror, { ...parts.reconcile, pace }),
+      import: importTask({ ...mirror, requestRecomputation }, { ...parts.import, pace }),
       schedule_reconcile: scheduleReconcileTask(mirror),
       announce_passed: announcePassedTask({ db: work.db, clock }),
       housekeeping: housekeepingTask({ db: work.db, clock, forget: [forgetOldNotices] }),

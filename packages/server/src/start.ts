@@ -55,7 +55,7 @@ export async function start(config: Config, { log }: { log: Log }): Promise<Star
       adminKey,
       sealer: await sealerOf(config),
       reconcileCron: config.reconcileCron,
-      reconcile: { callsPerSecond: sandbox === null ? config.reconcileCallsPerSecond : null },
+      callsPerSecond: sandbox === null ? config.reconcileCallsPerSecond : null,
       liveRefusals: config.liveRefusals,
       publicUrl: config.publicUrl,
     });

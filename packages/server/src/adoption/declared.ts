@@ -7,9 +7,9 @@ const METADATA = 'metadata.';
 /** How an import calls whoever has this Stripe customer. */
 export function declaredBy(
   { customer_id_from: from }: ImportRequest,
-  { projectId, links }: { projectId: string; links: boolean },
+  means: Omit<Declared, 'externalId'>,
 ): (payer: Payer) => Declared {
-  return (payer) => ({ projectId, externalId: externalIdIn(payer, from), links });
+  return (payer) => ({ ...means, externalId: externalIdIn(payer, from) });
 }
 
 function externalIdIn({ id, email, metadata }: Payer, from: string): string | null {

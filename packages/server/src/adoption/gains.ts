@@ -41,6 +41,24 @@ export async function gainsBySaved(
   });
 }
 
+/** All that customers are entitled to. */
+export async function entitledOf(
+  db: Queryable,
+  customers: readonly { id: string; external_id: string }[],
+  rules: Rules,
+  now: number,
+): Promise<{ externalId: string; features: string[] }[]> {
+  if (customers.length === 0) return [];
+  const facts = await loadFactsOf(
+    db,
+    customers.map(({ id }) => id),
+  );
+  return customers.map(({ id, external_id: externalId }) => ({
+    externalId,
+    features: [...entitledTo(facts.get(id) ?? [], rules, now)],
+  }));
+}
+
 /** What they would gain by facts that nobody saves. */
 export async function gainsByListed(
   db: Queryable,

@@ -58,8 +58,8 @@ export async function runImport({ url, adminKey, body, say, everyMs }: ImportCom
 }
 
 function progressOf({ progress, counts }: ImportState): string {
-  const { products = 0, subscriptions = 0, purchases = 0, parked = 0 } = counts;
-  const met = `${products} products, ${subscriptions} subscriptions, ${purchases} purchases`;
+  const { products = 0, subscriptions = 0, purchases = 0, customers = 0, parked = 0 } = counts;
+  const met = `${products} products, ${subscriptions} subscriptions, ${purchases} purchases, ${customers} customers`;
   return `  ${progress.step ?? 'done'}: ${met}, ${parked} parked`;
 }
 
@@ -67,11 +67,12 @@ function summaryOf({ id, status, dry_run: dryRun, counts, entitled, error }: Imp
   if (status !== 'completed') return [`It failed: ${error}`];
   const would = dryRun ? 'would be' : 'are';
   const gains = entitled.map(({ feature, customers }) => `  ${feature}: ${customers} customers ${would} entitled`);
-  const { applied = 0, unchanged = 0, elsewhere = 0, parked = 0, failed = 0 } = counts;
+  const { applied = 0, unchanged = 0, elsewhere = 0, parked = 0, failed = 0, linked = 0, skipped = 0 } = counts;
   return [
     `${dryRun ? 'It would bring' : 'It brought'} ${applied} subscriptions and purchases; ${unchanged} were known, ` +
       `${elsewhere} are of others, ${parked} are nobody's, ${failed} could not be read.`,
+    `${linked} Stripe customers ${would} linked, ${skipped} are not taken.`,
     ...(gains.length > 0 ? gains : ['  Nobody gains a feature: none is mapped to what they have, or all had theirs.']),
-    `Who: GET /api/v1/admin/imports/${id}/customers. Nobody's: GET /api/v1/admin/imports/${id}/parked.`,
+    `Who: GET /api/v1/admin/imports/${id}/customers. Nobody's, or not taken: GET /api/v1/admin/imports/${id}/parked.`,
   ];
 }

@@ -13,24 +13,28 @@ export interface ChosenProducts {
   mine: ReadonlySet<string>;
   /** Those of other projects and installations that were met. */
   elsewhere: number;
+  /** Whether the account has no others. */
+  all: boolean;
 }
 
 /**
  * Which of the account's products are the project's to take: those that were named, or all that are nobody else's.
  * @throws TollgateError `conflict` when one that was named is somebody else's, `not_found` when Stripe has it not
  */
-export async function chooseProducts(work: Omit<Work, 'products'>): Promise<ChosenProducts> {
+export async function chooseProducts(work: Omit<Work, 'products' | 'declared'>): Promise<ChosenProducts> {
   const { request } = work.row;
   const wanted = request.products === 'all' ? null : new Set(request.products.map(({ product }) => product));
   const known = await knownProducts(work);
   const mine = new Set<string>();
   let elsewhere = 0;
+  let met = 0;
   let after: string | undefined;
   for (;;) {
     const from = after === undefined ? {} : { starting_after: after };
     const page = await work.ask('product', () =>
       work.connection.client.products.list({ limit: work.pageSize, ...from }),
     );
+    met += page.data.length;
     for (const product of page.data) {
       if (wanted !== null && !wanted.has(product.id)) continue;
       if (isElsewhere(work, product, known)) {
@@ -43,7 +47,7 @@ export async function chooseProducts(work: Omit<Work, 'products'>): Promise<Chos
   }
   const missing = [...(wanted ?? [])].find((id) => !mine.has(id));
   if (missing !== undefined) throw new TollgateError('not_found', `Stripe has no product ${missing}. Check products.`);
-  return { mine, elsewhere };
+  return { mine, elsewhere, all: mine.size === met };
 }
 
 /** Takes the products that are the project's, with their prices and the mappings that were asked for. */
@@ -73,7 +77,7 @@ export async function importProducts(work: Work, elsewhere: number): Promise<Pag
 type Known = ReadonlyMap<string, string>;
 
 /** Products of the connection, with the project that has each. */
-async function knownProducts({ db, connection }: Omit<Work, 'products'>): Promise<Known> {
+async function knownProducts({ db, connection }: Omit<Work, 'products' | 'declared'>): Promise<Known> {
   const rows = await db
     .selectFrom('tollgate.products')
     .select(['id', 'project_id'])
@@ -83,7 +87,7 @@ async function knownProducts({ db, connection }: Omit<Work, 'products'>): Promis
 }
 
 function isElsewhere(
-  { connection, projectId }: Omit<Work, 'products'>,
+  { connection, projectId }: Omit<Work, 'products' | 'declared'>,
   product: Stripe.Product,
   known: Known,
 ): boolean {

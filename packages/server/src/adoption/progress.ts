@@ -2,8 +2,11 @@ import { sql } from 'kysely';
 import type { Queryable } from '../platform/database.ts';
 import type { ImportRow } from './start-import.ts';
 
-/** The parts of an import, in order: products say whose everything else is. */
-export const STEPS = ['products', 'subscriptions', 'purchases'] as const;
+/**
+ * The parts of an import, in order: products say whose everything else is, a subscription whose the money is that went
+ * back, and of several Stripe customers of one person the one that pays is met before those that never bought anything.
+ */
+export const STEPS = ['products', 'subscriptions', 'purchases', 'money_back', 'customers'] as const;
 export type StepName = (typeof STEPS)[number];
 
 /** Where an import goes on. */
@@ -19,6 +22,13 @@ export interface Counts {
   products: number;
   subscriptions: number;
   purchases: number;
+  /** Payments of subscriptions' invoices that were refunded or disputed. */
+  money_back: number;
+  customers: number;
+  /** Stripe customers that are linked to a customer of the project now, or would be. */
+  linked: number;
+  /** Stripe customers that are not taken; listed, with the reason, with what is parked. */
+  skipped: number;
   /** Facts that are known now and were not, or that would be. */
   applied: number;
   /** What was known already. */
@@ -34,6 +44,10 @@ export const NO_COUNTS: Counts = {
   products: 0,
   subscriptions: 0,
   purchases: 0,
+  money_back: 0,
+  customers: 0,
+  linked: 0,
+  skipped: 0,
   applied: 0,
   unchanged: 0,
   elsewhere: 0,
@@ -46,6 +60,8 @@ export interface PageReport {
   counted: Partial<Counts>;
   /** By the app's own ids. */
   gains: readonly { externalId: string; features: readonly string[] }[];
+  /** Whose money went back, with all that they are entitled to now: whatever else they had gained they have lost. */
+  left?: readonly { externalId: string; features: readonly string[] }[];
   parked: readonly { type: string; id: string; reason: string }[];
 }
 
@@ -63,7 +79,7 @@ export class Overtaken extends Error {
 export async function saveProgress(
   tx: Queryable,
   row: ImportRow,
-  { counted, gains, parked }: PageReport,
+  { counted, gains, left = [], parked }: PageReport,
   { place, now }: { place: Place | null; now: number },
 ): Promise<ImportRow> {
   const counts = countsOf(row);
@@ -89,6 +105,14 @@ export async function saveProgress(
       .insertInto('tollgate.import_gains')
       .values(gained)
       .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+  for (const { externalId, features } of left) {
+    await tx
+      .deleteFrom('tollgate.import_gains')
+      .where('import_id', '=', row.id)
+      .where('external_id', '=', externalId)
+      .where((of) => of('feature', '<>', of.fn<string>('all', [of.val([...features])])))
       .execute();
   }
   if (parked.length > 0) {

@@ -1,6 +1,6 @@
-import { externalIdOf } from '../mirror/apply-listed.ts';
 import { attributeBy } from '../mirror/attribute.ts';
 import { type FetchedPurchase, purchaseOfSession } from '../mirror/fetch-purchase.ts';
+import { externalIdOf } from '../mirror/owners-of-listed.ts';
 import { idOf, parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
 import { payerOf, purchaseHints } from '../mirror/save-purchase.ts';
@@ -14,7 +14,7 @@ import { type SyncedOne, syncOne } from './sync-one.ts';
 import { claimsOf, rulesOf, type Work } from './work.ts';
 
 export async function listSessions({ connection, ask, pageSize }: Work, after: string | null) {
-  return await ask('session', () =>
+  return await ask('purchase', () =>
     connection.client.checkout.sessions.list({
       limit: pageSize,
       expand: ['data.customer', 'data.line_items'],
@@ -95,7 +95,7 @@ async function sync(work: Work, session: Stripe.Checkout.Session, rules: Rules):
 async function wouldSync(work: Work, session: Stripe.Checkout.Session, rules: Rules): Promise<SyncedOne> {
   const { connection, db, clock } = work;
   const read = parseShape(SessionShape, session, 'checkout session');
-  const purchase = await work.ask('object', () => purchaseOfSession(connection, read));
+  const purchase = await work.ask('purchase', () => purchaseOfSession(connection, read));
   if (purchase === null || !isPurchase(purchase)) return { counted: 'elsewhere', gains: [], parked: [] };
   const hints = { ...purchaseHints(purchase), declared: work.declared(payerOf(purchase)) };
   const claims = await claimsOf(work, db, [hints], []);

@@ -129,7 +129,8 @@ export function registerAdoptionRoutes(app: App, { db, clock }: AdoptionRoutesDe
       schema: {
         tags,
         summary: 'List what an import could attribute to nobody',
-        description: 'Of a dry run: what it could not. What has been parked is decided on at `/admin/parked`.',
+        description:
+          'And the Stripe customers that it does not take, with the reason. Of a dry run: what it could not, and would not. What has been parked is decided on at `/admin/parked`.',
         params: Params,
         querystring: Closed(ListQuery),
         response: { 200: ListOf(ImportParkedView) },

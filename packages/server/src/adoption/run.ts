@@ -6,11 +6,14 @@ import type { Database } from '../platform/database.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
 import { withoutSecrets } from '../platform/log.ts';
+import type { KindName } from '../reconciliation/kind.ts';
 import { createPace, type Pace } from '../reconciliation/pace.ts';
 import { PATIENCE, type Patience, patiently } from '../reconciliation/patiently.ts';
+import { importCustomers, listCustomers } from './customers.ts';
 import { declaredBy } from './declared.ts';
+import { importMoneyBack, listSigns } from './money-back.ts';
 import { chooseProducts, importProducts } from './products.ts';
-import { countsOf, Overtaken, placeOf, STEPS, saveProgress } from './progress.ts';
+import { countsOf, Overtaken, type Place, placeOf, STEPS, type StepName, saveProgress } from './progress.ts';
 import { importPurchases, listSessions } from './purchases.ts';
 import { enqueueImport, type ImportRow } from './start-import.ts';
 import { importSubscriptions, listSubscriptions } from './subscriptions.ts';
@@ -19,19 +22,16 @@ import type { Work } from './work.ts';
 export type ImportDeps = MirrorDeps & Pick<CatalogDeps, 'requestRecomputation'>;
 
 export interface ImportOptions {
-  /** Calls a second to each of Stripe's endpoints; null: no limit. Default 20. */
-  callsPerSecond?: number | null;
+  /** Shared by everybody in the process who goes through whole accounts: Stripe counts the account's calls. */
+  pace?: Pace;
   /** Objects a page, at most 100. Default 100. */
   pageSize?: number;
   patience?: Patience;
 }
 
-const CALLS_PER_SECOND = 20;
-
 /** Does one import, or goes on with one that was cut short. The payload is `{importId}`. */
 export function importTask(deps: ImportDeps, options: ImportOptions = {}): Task {
-  const { callsPerSecond = CALLS_PER_SECOND, pageSize = 100, patience = PATIENCE } = options;
-  const pace = createPace(callsPerSecond);
+  const { pace = createPace(), pageSize = 100, patience = PATIENCE } = options;
   return async (payload, { attempt, maxAttempts, signal }) => {
     const row = await begin(deps, importIdIn(payload));
     if (row === undefined) return;
@@ -103,10 +103,9 @@ async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): 
     row: begun,
     connection,
     projectId,
-    declared: declaredBy(begun.request, { projectId, links }),
     pageSize,
     signal,
-    ask: <T>(endpoint: string, call: () => Promise<T>): Promise<T> =>
+    ask: <T>(endpoint: KindName, call: () => Promise<T>): Promise<T> =>
       patiently(
         async () => {
           await pace.turn(`${connection.id}/${endpoint}`, signal);
@@ -116,8 +115,9 @@ async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): 
         patience,
       ),
   };
-  const { mine: products, elsewhere } = await chooseProducts(bare);
-  let work: Work = { ...bare, products };
+  const { mine: products, elsewhere, all } = await chooseProducts(bare);
+  const declared = declaredBy(begun.request, { projectId, links, takesUnclaimed: links && all });
+  let work: Work = { ...bare, products, declared };
   const from = placeOf(begun);
   for (const step of STEPS.slice(STEPS.indexOf(from.step))) {
     if (step === 'products') {
@@ -129,8 +129,7 @@ async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): 
     let after = from.step === step ? from.after : null;
     for (;;) {
       signal.throwIfAborted();
-      const { row, last, more } =
-        step === 'subscriptions' ? await subscriptionPage(work, after) : await purchasePage(work, after);
+      const { row, last, more } = await PAGES[step](work, after);
       work = { ...work, row };
       after = last;
       if (!more) break;
@@ -139,18 +138,27 @@ async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): 
   await end(deps, work.row, { status: 'completed', error: null });
 }
 
-async function subscriptionPage(work: Work, after: string | null) {
-  const page = await listSubscriptions(work, after);
-  const last = page.data.at(-1)?.id ?? after;
-  const row = await importSubscriptions(work, page.data, { step: 'subscriptions', after: last });
-  return { row, last, more: page.has_more && page.data.length > 0 };
-}
+type PagedStep = Exclude<StepName, 'products'>;
+type TakePage = (work: Work, after: string | null) => Promise<{ row: ImportRow; last: string | null; more: boolean }>;
 
-async function purchasePage(work: Work, after: string | null) {
-  const page = await listSessions(work, after);
-  const last = page.data.at(-1)?.id ?? after;
-  const row = await importPurchases(work, page.data, { step: 'purchases', after: last });
-  return { row, last, more: page.has_more && page.data.length > 0 };
+/** A page of each step's list, from after an object on. */
+const PAGES: Record<PagedStep, TakePage> = {
+  subscriptions: pageOf('subscriptions', listSubscriptions, importSubscriptions),
+  purchases: pageOf('purchases', listSessions, importPurchases),
+  money_back: pageOf('money_back', listSigns, importMoneyBack),
+  customers: pageOf('customers', listCustomers, importCustomers),
+};
+
+function pageOf<T extends { id: string }>(
+  step: PagedStep,
+  list: (work: Work, after: string | null) => Promise<{ data: readonly T[]; has_more: boolean }>,
+  take: (work: Work, page: readonly T[], place: Place) => Promise<ImportRow>,
+): TakePage {
+  return async (work, after) => {
+    const { data, has_more: more } = await list(work, after);
+    const last = data.at(-1)?.id ?? after;
+    return { row: await take(work, data, { step, after: last }), last, more: more && data.length > 0 };
+  };
 }
 
 /** Where several projects share the account, a Stripe customer may be several projects': none is linked unseen. */

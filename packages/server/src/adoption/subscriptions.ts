@@ -1,11 +1,13 @@
 import type { Fact } from '@tollgate/core';
-import { applyListed, externalIdOf, type ListedSubscription } from '../mirror/apply-listed.ts';
+import { applyListed, type ListedSubscription } from '../mirror/apply-listed.ts';
 import { type Attribution, attributeBy } from '../mirror/attribute.ts';
+import { paymentsIn } from '../mirror/fetch-invoice-payment.ts';
 import {
   completeSubscription,
+  EXPANSIONS_WITH_PAYMENT,
   type FetchedSubscription,
-  SUBSCRIPTION_EXPANSIONS,
 } from '../mirror/fetch-subscription.ts';
+import { externalIdOf } from '../mirror/owners-of-listed.ts';
 import { endedFact, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { isWhole } from '../mirror/whole-subscription.ts';
@@ -15,14 +17,14 @@ import { eachOf } from './each-of.ts';
 import { gainsByListed, gainsBySaved } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { syncOne } from './sync-one.ts';
-import { claimsOf, rulesOf, type Work } from './work.ts';
+import { claimsOf, concerns, rulesOf, type Work } from './work.ts';
 
 export async function listSubscriptions({ connection, ask, pageSize }: Work, after: string | null) {
   return await ask('subscription', () =>
     connection.client.subscriptions.list({
       status: 'all',
       limit: pageSize,
-      expand: SUBSCRIPTION_EXPANSIONS.map((path) => `data.${path}`),
+      expand: EXPANSIONS_WITH_PAYMENT.map((path) => `data.${path}`),
       ...(after === null ? {} : { starting_after: after }),
     }),
   );
@@ -99,7 +101,7 @@ async function complete(work: Work, given: Stripe.Subscription): Promise<ListedS
   const { connection, db, declared, clock } = work;
   try {
     const ask = () => completeSubscription(connection, given);
-    const fetched: FetchedSubscription = isWhole(given) ? await ask() : await work.ask('completion', ask);
+    const fetched: FetchedSubscription = isWhole(given) ? await ask() : await work.ask('subscription', ask);
     const named = declared(fetched.customer);
     // Its session is asked for only where neither it nor its customer has a name.
     const hints =
@@ -108,7 +110,8 @@ async function complete(work: Work, given: Stripe.Subscription): Promise<ListedS
         : subscriptionHints(fetched);
     const read = subscriptionFact(fetched);
     const fact = fetched.customer.deleted === true ? endedFact(read, clock.now()) : read;
-    return { fact, customer: fetched.customer, hints: { ...hints, declared: named } };
+    const payments = paymentsIn(fetched.subscription.latest_invoice);
+    return { fact, customer: fetched.customer, payments, hints: { ...hints, declared: named } };
   } catch (error) {
     work.signal.throwIfAborted();
     return unreadable(work, error, given.id);
@@ -158,9 +161,4 @@ async function attributeAll(work: Work, listed: readonly ListedSubscription[], s
     found.push({ attribution, externalId });
   }
   return found;
-}
-
-/** Whether anything ties what is parked to the project. */
-function concerns({ projectId }: Work, { candidates }: Extract<Attribution, { status: 'parked' }>): boolean {
-  return candidates.some(({ project_id: id }) => id === projectId);
 }

@@ -1,7 +1,18 @@
 import { type ObjectRef, syncObject } from '../mirror/sync-object.ts';
+import type { KindName } from '../reconciliation/kind.ts';
 import { gainsBySaved, type Rules } from './gains.ts';
 import type { Counts, PageReport } from './progress.ts';
 import type { Work } from './work.ts';
+
+/** At whose pace an object is fetched. */
+const ENDPOINTS = {
+  subscription: 'subscription',
+  payment: 'purchase',
+  checkout_session: 'purchase',
+  customer: 'customer',
+  product: 'product',
+  price: 'price',
+} as const satisfies Record<ObjectRef['type'], KindName>;
 
 export interface SyncedOne extends Pick<PageReport, 'gains' | 'parked'> {
   counted: keyof Counts;
@@ -17,7 +28,7 @@ export async function syncOne(
   const { connection, declared, row } = work;
   const cause = { type: 'import', id: row.id } as const;
   const request = { connectionId: connection.id, ref, cause, declared };
-  const result = await work.ask('object', () => syncObject(work, request));
+  const result = await work.ask(ENDPOINTS[ref.type], () => syncObject(work, request));
   switch (result.status) {
     case 'applied': {
       const customers = await work.db

@@ -48,8 +48,20 @@ export const ImportView = named(
       purchases: Type.Integer({
         description: 'Checkout sessions that were met in which something was bought once and for all.',
       }),
+      money_back: Type.Integer({
+        description: "Payments of subscriptions' invoices that were met and had been refunded or disputed.",
+      }),
+      customers: Type.Integer({ description: 'Stripe customers that were met.' }),
+      linked: Type.Integer({
+        description: 'Stripe customers that are linked to a customer of the project now, or would be.',
+      }),
+      skipped: Type.Integer({
+        description:
+          "Stripe customers that are not taken. Each is listed, with the reason, with what is parked. Of a dry run, where not everything in the account is the project's, also those that would be linked with what they bought.",
+      }),
       applied: Type.Integer({
-        description: 'Subscriptions and purchases that are known now and were not, or that would be.',
+        description:
+          'Subscriptions, purchases and payments with money back that are known now and were not, or that would be.',
       }),
       unchanged: Type.Integer({ description: 'What was known already.' }),
       elsewhere: Type.Integer({
@@ -84,7 +96,10 @@ export const ImportParkedView = named(
     object: Type.Literal('import_parked'),
     object_type: Type.String(),
     object_id: Type.String({ description: "Stripe's id." }),
-    reason: Type.String({ description: 'As of a parked object; `unreadable`: it could not be understood.' }),
+    reason: Type.String({
+      description:
+        'As of a parked object; `unreadable`: it could not be understood. Of a customer that is not taken `account_shared`, `customer_id_missing`, `customer_id_unusable` or `linked_to_another`.',
+    }),
   }),
 );
 

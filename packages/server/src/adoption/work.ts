@@ -1,13 +1,14 @@
 import type { CatalogDeps } from '../catalog/deps.ts';
 import { loadCatalog } from '../catalog/load-catalog.ts';
 import { checkedMappings } from '../catalog/mappings.ts';
-import type { AttributionHints } from '../mirror/attribute.ts';
+import type { Attribution, AttributionHints } from '../mirror/attribute.ts';
 import type { ClaimSource } from '../mirror/claim-source.ts';
 import { type KnownOwner, loadClaims } from '../mirror/load-claims.ts';
 import type { SyncRequest } from '../mirror/sync-object.ts';
 import type { MirrorDeps } from '../mirror/types.ts';
 import type { Queryable } from '../platform/database.ts';
 import { getProject } from '../projects/find-project.ts';
+import type { KindName } from '../reconciliation/kind.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { Rules } from './gains.ts';
 import type { ImportRow } from './start-import.ts';
@@ -23,7 +24,7 @@ export interface Work extends MirrorDeps, Pick<CatalogDeps, 'requestRecomputatio
   pageSize: number;
   signal: AbortSignal;
   /** A call to Stripe, at the pace of that endpoint and again after what passes. */
-  ask<T>(endpoint: string, call: () => Promise<T>): Promise<T>;
+  ask<T>(endpoint: KindName, call: () => Promise<T>): Promise<T>;
 }
 
 /** The rules of the project; of a dry run with the mappings that were asked for, which nobody has saved. */
@@ -56,4 +57,9 @@ export async function claimsOf(
       return sold.productIds.some((id) => products.has(id)) ? [...new Set([...sellers, projectId])] : sellers;
     },
   };
+}
+
+/** Whether anything ties what is parked to the project. */
+export function concerns({ projectId }: Work, { candidates }: Extract<Attribution, { status: 'parked' }>): boolean {
+  return candidates.some(({ project_id: id }) => id === projectId);
 }

@@ -1,5 +1,4 @@
 import type { SubscriptionFact } from '@tollgate/core';
-import { ensureCustomers } from '../customers/ensure-customers.ts';
 import type { CustomerRow } from '../customers/find.ts';
 import { recomputeLocked } from '../entitlements/recompute.ts';
 import { readRules } from '../entitlements/rules.ts';
@@ -7,9 +6,13 @@ import type { Cause } from '../facts/cause.ts';
 import { saveNewFacts } from '../facts/save-new-facts.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
-import { type Attribution, type AttributionHints, attributeBy } from './attribute.ts';
-import { linkListed, type OwnedSubscription } from './link-listed.ts';
-import { loadClaims } from './load-claims.ts';
+import type { AttributionHints } from './attribute.ts';
+import type { InvoiceShare } from './fetch-invoice-payment.ts';
+import { markFirstApplied, takeFirstNumbers } from './first-numbers.ts';
+import { linkListed } from './link-listed.ts';
+import { ownersOfListed } from './owners-of-listed.ts';
+import { idOrNull } from './parse-shape.ts';
+import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordTrialsOf } from './record-trials.ts';
 import type { CustomerShape } from './shapes.ts';
 import { wakeNamed } from './wake-named.ts';
@@ -18,6 +21,8 @@ import { wakeNamed } from './wake-named.ts';
 export interface ListedSubscription {
   fact: SubscriptionFact;
   customer: CustomerShape;
+  /** Of its latest invoice. */
+  payments: readonly InvoiceShare[];
   hints: AttributionHints;
 }
 
@@ -52,11 +57,11 @@ export async function applyListed(
     listed.map(({ fact }) => fact.id),
   );
   const first = listed.filter(({ fact }) => fresh.has(fact.id));
-  const owned = await ownersOf(tx, connection, projectId, first, now);
+  const owned = await ownersOfListed(tx, connection, projectId, first, now);
   if (owned.length === 0) return NOTHING;
   await linkListed(tx, connection, owned, now);
   const recordedAt = new Date(now);
-  const facts = owned.map(({ customer, fact }) => ({
+  const facts = owned.map(({ customer, listed: { fact } }) => ({
     projectId,
     customerId: customer.id,
     fact,
@@ -67,68 +72,19 @@ export async function applyListed(
   const saved = await saveNewFacts(tx, facts);
   await recordTrialsOf(
     tx,
-    owned.map(({ customer, fact }) => ({ customerId: customer.id, fact })),
+    owned.map(({ customer, listed: { fact } }) => ({ customerId: customer.id, fact })),
+  );
+  await recordInvoicePayments(
+    tx,
+    connection.id,
+    owned.map(({ customer, listed: { payments } }) => ({ projectId, customerId: customer.id, payments })),
   );
   const customers = [...new Map(owned.map(({ customer }) => [customer.id, customer])).values()];
   await recomputeLocked(tx, await readRules(tx, projectId), customers, cause, now);
-  await wakeNamed(tx, connection.id, [...saved]);
-  if (saved.size > 0) await markApplied(tx, connection.id, [...saved], recordedAt);
+  // A refund or dispute names the payment alone.
+  const payments = owned.flatMap(({ listed }) => listed.payments.map(({ payment }) => payment.payment.payment_intent));
+  const intents = payments.map(idOrNull).filter((id) => id !== null);
+  await wakeNamed(tx, connection.id, [...saved, ...intents]);
+  await markFirstApplied(tx, connection.id, [...saved], recordedAt);
   return { ids: saved, customers };
-}
-
-/** @returns of which of the objects nobody had taken a number */
-async function takeFirstNumbers(tx: Tx, connectionId: string, ids: readonly string[]): Promise<Set<string>> {
-  if (ids.length === 0) return new Set();
-  const rows = await tx
-    .insertInto('tollgate.object_sequences')
-    .values([...ids].sort().map((id) => ({ connection_id: connectionId, object_id: id, issued: 1, applied: 0 })))
-    .onConflict((conflict) => conflict.columns(['connection_id', 'object_id']).doNothing())
-    .returning('object_id')
-    .execute();
-  return new Set(rows.map(({ object_id }) => object_id));
-}
-
-async function markApplied(tx: Tx, connectionId: string, ids: readonly string[], at: Date): Promise<void> {
-  await tx
-    .updateTable('tollgate.object_sequences')
-    .set({ applied: 1, applied_at: at })
-    .where('connection_id', '=', connectionId)
-    .where((of) => of('object_id', '=', of.fn.any(of.val([...ids]))))
-    .execute();
-}
-
-/** Whose they are now that their numbers are ours; customers created on first sight, and locked. */
-async function ownersOf(
-  tx: Tx,
-  connection: StripeConnection,
-  projectId: string,
-  listed: readonly ListedSubscription[],
-  now: number,
-): Promise<OwnedSubscription[]> {
-  const hints = listed.map((subscription) => subscription.hints);
-  const claims = await loadClaims(tx, connection, hints, []);
-  const named: { listed: ListedSubscription; externalId: string; proven: boolean }[] = [];
-  for (const subscription of listed) {
-    const found = await attributeBy(claims, connection.installation, subscription.hints);
-    const externalId = await externalIdOf(claims, projectId, found);
-    if (externalId === null) continue;
-    named.push({ listed: subscription, externalId, proven: 'proven' in found && found.proven });
-  }
-  const externalIds = named.map(({ externalId }) => externalId);
-  const rows = await ensureCustomers(tx, { projectId, connectionId: connection.id, externalIds, now });
-  return named.flatMap(({ listed: { fact, customer: stripeCustomer }, externalId, proven }) => {
-    const customer = rows.get(externalId);
-    return customer === undefined ? [] : [{ customer, fact, stripeCustomer, proven }];
-  });
-}
-
-/** The app's own id of the project's customer whose it is; null when it is somebody else's, or nobody's. */
-export async function externalIdOf(
-  claims: Awaited<ReturnType<typeof loadClaims>>,
-  projectId: string,
-  found: Attribution,
-): Promise<string | null> {
-  if (found.status === 'new_customer') return found.projectId === projectId ? found.externalId : null;
-  if (found.status !== 'ours' || found.projectId !== projectId) return null;
-  return (await claims.customer(found.customerId))?.external_id ?? null;
 }

@@ -22,6 +22,8 @@ export interface AttributionHints {
   clientReferenceId?: string | null;
   /** Where nothing else names a customer. */
   declared?: Declared | undefined;
+  /** It is the Stripe customer itself: no price or product says whose. */
+  isCustomer?: boolean;
 }
 
 /** An operator's word on a whole account: its customers in a project are called so. */
@@ -31,6 +33,8 @@ export interface Declared {
   externalId: string | null;
   /** Whether the Stripe customer may be linked: not where other projects are served through the account. */
   links: boolean;
+  /** Whether a Stripe customer that nobody claims is the project's: only where everything in the account is. */
+  takesUnclaimed: boolean;
 }
 
 export type Attribution =
@@ -105,7 +109,7 @@ export async function attributeBy(
   const [project = catalog[0]] = certain;
   if (project !== undefined && catalog[0] !== undefined && catalog[0] !== project) return parked('project_conflict');
 
-  const projectId = project ?? onlyProject(links);
+  const projectId = project ?? onlyProject(links) ?? unclaimed(hints, links.length + stamps.own.length);
   if (projectId === undefined) {
     if (links.length > 1) return parked('project_ambiguous');
     // A stamp that names a customer and no project is somebody's who meant us.
@@ -151,6 +155,12 @@ function stampsOf({ metadata, stripeCustomer }: AttributionHints, installation: 
   // Stamps that were written by hand may name no installation: then they are meant for whoever reads them.
   const own = found.filter((stamp) => stamp.installation === installation || stamp.installation === '');
   return { own, foreign: own.length < found.length };
+}
+
+/** A Stripe customer whom nothing ties to anybody, and whom the import of a whole account names. */
+function unclaimed({ isCustomer = false, declared }: AttributionHints, claims: number): string | undefined {
+  if (!isCustomer || claims > 0 || declared === undefined || !declared.takesUnclaimed) return undefined;
+  return declared.externalId !== null && isExternalId(declared.externalId) ? declared.projectId : undefined;
 }
 
 function onlyProject(links: readonly { project_id: string }[]): string | undefined {

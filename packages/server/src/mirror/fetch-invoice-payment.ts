@@ -37,18 +37,24 @@ export async function fetchInvoicePayment(
   connection: StripeConnection,
   { intent }: Pick<FetchedPayment, 'intent'>,
 ): Promise<FetchedInvoicePayment | null> {
-  const { client } = connection;
-  const payment = { type: 'payment_intent' as const, payment_intent: intent.id };
+  const shares = await fetchShares(connection, intent.id);
+  if (shares.length === 0) return null;
   const paid: PaidInvoice[] = [];
+  for (const share of shares) paid.push({ ...share, lines: await linesOf(connection, share.invoice) });
+  return { id: intent.id, charge: chargeOf(intent), paid, ...(await fetchMoneyBack(connection, intent.id)) };
+}
+
+/** The invoices of subscriptions that a payment intent paid; none for any other payment. */
+export async function fetchShares({ client }: StripeConnection, intent: string): Promise<InvoiceShare[]> {
+  const payment = { type: 'payment_intent' as const, payment_intent: intent };
+  const shares: InvoiceShare[] = [];
   for await (const listed of client.invoicePayments.list({ payment, limit: 100 })) {
     const share = parseShape(InvoicePaymentShape, listed, 'invoice payment');
     const invoice = parseShape(PaidInvoiceShape, await client.invoices.retrieve(idOf(share.invoice)), 'invoice');
     const subscriptionId = subscriptionOf(invoice);
-    if (subscriptionId === null) continue;
-    paid.push({ subscriptionId, invoice, lines: await linesOf(connection, invoice), payment: share });
+    if (subscriptionId !== null) shares.push({ subscriptionId, invoice, payment: share });
   }
-  if (paid.length === 0) return null;
-  return { id: intent.id, charge: chargeOf(intent), paid, ...(await fetchMoneyBack(connection, intent.id)) };
+  return shares;
 }
 
 /** The payments of a subscription's latest invoice, which came with it and without another call; none where it did not. */

@@ -17,8 +17,8 @@ export interface FetchedSubscription {
 /** What its fact needs of a subscription to be expanded; in a list each gets `data.` in front. */
 export const SUBSCRIPTION_EXPANSIONS = ['customer', 'discounts.source.coupon'] as const;
 
-/** The ledger hears of renewals along with their subscription, without a call of its own. */
-const RETRIEVED = [...SUBSCRIPTION_EXPANSIONS, 'latest_invoice.payments'];
+/** The same, and the latest payment: the ledger hears of renewals along with their subscription, without another call. */
+export const EXPANSIONS_WITH_PAYMENT = [...SUBSCRIPTION_EXPANSIONS, 'latest_invoice.payments'];
 
 /** Statuses whose grace, or its end, depends on when the payment fell due. */
 const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
@@ -26,7 +26,7 @@ const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
 /** @returns null when Stripe has no such subscription */
 export async function fetchSubscription(connection: StripeConnection, id: string): Promise<FetchedSubscription | null> {
   try {
-    const subscription = await connection.client.subscriptions.retrieve(id, { expand: RETRIEVED });
+    const subscription = await connection.client.subscriptions.retrieve(id, { expand: EXPANSIONS_WITH_PAYMENT });
     return await completeSubscription(connection, subscription);
   } catch (error) {
     if (isMissing(error)) return null;
@@ -46,7 +46,7 @@ export async function completeSubscription(
   const { client } = connection;
   let subscription = parseShape(SubscriptionShape, given, 'subscription');
   if (!discountsComplete(subscription.discounts)) {
-    const again = await client.subscriptions.retrieve(subscription.id, { expand: RETRIEVED });
+    const again = await client.subscriptions.retrieve(subscription.id, { expand: EXPANSIONS_WITH_PAYMENT });
     subscription = parseShape(SubscriptionShape, again, 'subscription');
   }
   const items = itemsComplete(subscription) ? subscription.items.data : await fetchItems(connection, subscription.id);

@@ -1,27 +1,36 @@
 import type { Tx } from '../platform/database.ts';
 import type { InvoiceShare } from './fetch-invoice-payment.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
-import { type PaymentRecord, recordPayment } from './record-payment.ts';
+import { type PaymentRecord, recordPayments } from './record-payment.ts';
+
+/** Payments of subscriptions' invoices, and who has the subscriptions. */
+export interface OwnedPayments {
+  projectId: string;
+  customerId: string;
+  payments: readonly InvoiceShare[];
+  /** The charge of the one payment that it is; default: as the payment names it. */
+  chargeId?: string | null;
+}
 
 /**
- * Writes down the payments of a subscription's invoices that went through. What failed, or is still owed, is no money
- * that moved: the subscription tells of it.
+ * Writes down the payments of subscriptions' invoices that went through. What failed, or is still owed, is no money that
+ * moved: the subscription tells of it.
  */
 export async function recordInvoicePayments(
   tx: Tx,
   connectionId: string,
-  owner: { projectId: string; customerId: string },
-  paid: readonly InvoiceShare[],
-  chargeId: string | null = null,
+  owned: readonly OwnedPayments[],
 ): Promise<void> {
   const records = new Map<string, PaymentRecord>();
-  for (const share of paid) {
-    const record = recordOf(share, owner, chargeId);
-    if (record === null) continue;
-    const other = records.get(record.id);
-    records.set(record.id, other === undefined ? record : joined(other, record));
+  for (const { payments, chargeId = null, projectId, customerId } of owned) {
+    for (const share of payments) {
+      const record = recordOf(share, { projectId, customerId }, chargeId);
+      if (record === null) continue;
+      const other = records.get(record.id);
+      records.set(record.id, other === undefined ? record : joined(other, record));
+    }
   }
-  for (const record of records.values()) await recordPayment(tx, connectionId, record);
+  await recordPayments(tx, connectionId, [...records.values()]);
 }
 
 function recordOf(

@@ -40,35 +40,41 @@ const STATE = [
 type Column = (typeof KEPT)[number] | (typeof STATE)[number];
 
 /**
- * Writes down a payment, once however often it is heard of.
+ * Writes down payments, each once however often it is heard of.
+ * @param payments - no two with the same id
  * @param of - `part`: what is known is only a part of what was paid for, and its invoice tells the rest
  */
-export async function recordPayment(
+export async function recordPayments(
   tx: Tx,
   connectionId: string,
-  payment: PaymentRecord,
+  payments: readonly PaymentRecord[],
   of: 'whole' | 'part' = 'whole',
 ): Promise<void> {
+  if (payments.length === 0) return;
+  // In the order of ids, so that two who write several do not wait in a circle.
+  const rows = [...payments].sort((a, b) => (a.id < b.id ? -1 : 1));
   await tx
     .insertInto('tollgate.payments')
-    .values({
-      connection_id: connectionId,
-      id: payment.id,
-      project_id: payment.projectId,
-      customer_id: payment.customerId,
-      status: payment.status,
-      currency: payment.currency,
-      amount: payment.amountMinor,
-      created_at: new Date(payment.createdAt),
-      paid_at: dateOrNull(payment.paidAt),
-      lines: JSON.stringify(payment.lines),
-      checkout_session_id: payment.checkoutSessionId,
-      charge_id: payment.chargeId,
-      invoice_id: payment.invoiceId,
-      subscription_id: payment.subscriptionId,
-      period_start: dateOrNull(payment.periodStart),
-      period_end: dateOrNull(payment.periodEnd),
-    })
+    .values(
+      rows.map((payment) => ({
+        connection_id: connectionId,
+        id: payment.id,
+        project_id: payment.projectId,
+        customer_id: payment.customerId,
+        status: payment.status,
+        currency: payment.currency,
+        amount: payment.amountMinor,
+        created_at: new Date(payment.createdAt),
+        paid_at: dateOrNull(payment.paidAt),
+        lines: JSON.stringify(payment.lines),
+        checkout_session_id: payment.checkoutSessionId,
+        charge_id: payment.chargeId,
+        invoice_id: payment.invoiceId,
+        subscription_id: payment.subscriptionId,
+        period_start: dateOrNull(payment.periodStart),
+        period_end: dateOrNull(payment.periodEnd),
+      })),
+    )
     .onConflict((conflict) => {
       const names = of === 'part' ? KEPT : [...KEPT, ...STATE];
       return conflict

@@ -10,7 +10,7 @@ import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-detail.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
 import { recordMoneyBack } from './record-money-back.ts';
-import { recordPayment } from './record-payment.ts';
+import { recordPayments } from './record-payment.ts';
 import { saveOwned } from './save-owned.ts';
 import type { Fetch } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
@@ -104,7 +104,7 @@ async function recordPurchase(
     periodStart: null,
     periodEnd: null,
   };
-  await recordPayment(tx, connectionId, payment, beside ? 'part' : 'whole');
+  await recordPayments(tx, connectionId, [payment], beside ? 'part' : 'whole');
   if (!beside) await recordMoneyBack(tx, connectionId, { ...owned, id }, purchase);
 }
 

@@ -5,6 +5,7 @@ import type { Database, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { isMissing } from '../stripe/refusal.ts';
+import type { AttributionHints, Declared } from './attribute.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
 import { emailHint, NO_DETAIL } from './parked-detail.ts';
@@ -36,7 +37,7 @@ export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Prom
     if (found === null && linked.length > 0) refuseLossInLiveMode(connection, id);
     if (customer.deleted === true) return await forget(tx, linked, fetch.now);
     if (linked.length > 0) return await copyTo(tx, linked, customer, fetch.now);
-    return await adopt(tx, connection, customer, fetch.now);
+    return await adopt(tx, connection, customerHints(customer, request.declared?.(customer)), customer, fetch.now);
   });
 }
 
@@ -140,10 +141,23 @@ async function copyTo(
   return { status: changed ? 'applied' : 'unchanged', reason: null, ...ownersOf(linked) };
 }
 
-/** A Stripe customer that is known to nobody yet: the stamps say whose it is. */
-async function adopt(tx: Tx, connection: StripeConnection, customer: CustomerShape, now: number): Promise<SyncResult> {
-  const stripeCustomer = { id: customer.id, metadata: customer.metadata ?? null };
-  const hints = { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [] };
+/** What a Stripe customer says about whose it is. */
+export function customerHints(
+  { id, metadata }: { id: string; metadata?: CustomerShape['metadata'] },
+  declared?: Declared,
+): AttributionHints {
+  const stripeCustomer = { id, metadata: metadata ?? null };
+  return { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [], declared, isCustomer: true };
+}
+
+/** A Stripe customer that is known to nobody yet: the stamps say whose it is, or the import of the whole account. */
+async function adopt(
+  tx: Tx,
+  connection: StripeConnection,
+  hints: AttributionHints,
+  customer: CustomerShape,
+  now: number,
+): Promise<SyncResult> {
   const owner = await lockOwner(tx, connection, hints, now);
   if ('refused' in owner) return owner.refused;
   const row = owner.customer;

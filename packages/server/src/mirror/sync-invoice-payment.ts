@@ -67,7 +67,8 @@ async function saveInvoicePayment(
   // The subscription has gone to another customer since.
   const displaced = known === undefined || known.customerId === owned.customerId ? [] : [known.customerId];
   for (const id of [owned.customerId, ...displaced].sort()) await lockCustomer(tx, id);
-  await recordInvoicePayments(tx, fetch.connectionId, owned, paid.paid, paid.charge?.id ?? null);
+  const chargeId = paid.charge?.id ?? null;
+  await recordInvoicePayments(tx, fetch.connectionId, [{ ...owned, payments: paid.paid, chargeId }]);
   await recordMoneyBack(tx, fetch.connectionId, { ...owned, id: paid.id }, paid);
   // A payment that simply went through is in the ledger; as a fact it would say nothing.
   if (known === undefined && !hasMoneyBack(paid)) return { status: 'unchanged', reason: null, ...owned };

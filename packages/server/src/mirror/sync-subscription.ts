@@ -71,7 +71,7 @@ export async function syncSubscription(
       cause: request.cause,
     });
     const payments = paymentsIn(fetched.subscription.latest_invoice);
-    await recordInvoicePayments(tx, connection.id, owned, payments);
+    await recordInvoicePayments(tx, connection.id, [{ ...owned, payments }]);
     if (known === undefined) {
       await wakeOwnEvents(tx, request);
       for (const { payment } of payments) await wakePayment(tx, request, idOrNull(payment.payment.payment_intent));

@@ -1,9 +1,10 @@
 import type { CustomerRow } from '../customers/find.ts';
-import { type AttributionHints, attributeBy } from '../mirror/attribute.ts';
+import { attributeBy } from '../mirror/attribute.ts';
 import { claimsIn } from '../mirror/claim-source.ts';
 import { loadClaims } from '../mirror/load-claims.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { CustomerShape } from '../mirror/shapes.ts';
+import { customerHints } from '../mirror/sync-customer.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
@@ -33,7 +34,12 @@ export const customers: Kind<Stripe.Customer> = {
       ({ stripe_customer_id: id }) => id,
     );
     const unlinked = listed.filter(({ id }) => !linked.has(id));
-    const claims = await loadClaims(look.db, look.connection, unlinked.map(hintsOf), []);
+    const claims = await loadClaims(
+      look.db,
+      look.connection,
+      unlinked.map((one) => customerHints(one)),
+      [],
+    );
     return { customers: new Map(listed.map(({ id }) => [id, linked.get(id) ?? []])), claims } satisfies Shelf;
   },
 
@@ -81,7 +87,7 @@ async function compareFetched(look: Look, customer: CustomerShape): Promise<Verd
 /** One that nobody is linked to: the stamps say whose it is. */
 async function compareUnlinked(look: Look, customer: CustomerShape): Promise<Verdict> {
   const claims = look.shelf?.claims ?? claimsIn(look.db, look.connection);
-  const found = await attributeBy(claims, look.connection.installation, hintsOf(customer));
+  const found = await attributeBy(claims, look.connection.installation, customerHints(customer));
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   const owner = ownerOf(found);
   if (outOfScope(look.scope, owner)) return { status: 'out_of_scope' };
@@ -90,11 +96,6 @@ async function compareUnlinked(look: Look, customer: CustomerShape): Promise<Ver
   if (row !== undefined && row.stripe_customer_id !== null) return { status: 'parked' };
   const fields = [{ field: 'stripe_customer_id', before: null, after: customer.id }];
   return { status: 'drift', drift: { kind: 'missing_locally', ...owner, fields, since: null } };
-}
-
-function hintsOf({ id, metadata }: { id: string; metadata?: CustomerShape['metadata'] }): AttributionHints {
-  const stripeCustomer = { id, metadata: metadata ?? null };
-  return { known: [], metadata: [], stripeCustomer, priceIds: [], productIds: [] };
 }
 
 function different(

@@ -3,6 +3,7 @@ import { type FetchedInvoicePayment, fetchInvoicePayment } from '../mirror/fetch
 import { fetchPayment } from '../mirror/fetch-purchase.ts';
 import { fetchSubscription } from '../mirror/fetch-subscription.ts';
 import { hasMoneyBack, invoicePaymentFact } from '../mirror/invoice-payment-fact.ts';
+import { listMoneyBack } from '../mirror/list-money-back.ts';
 import { idOrNull } from '../mirror/parse-shape.ts';
 import { completeHints } from '../mirror/sync-subscription.ts';
 import type { Stripe } from '../stripe/types.ts';
@@ -30,17 +31,12 @@ export const invoicePayments: Kind<Sign> = {
   },
 
   async list(look, { limit, startingAfter }) {
-    const { client } = look.connection;
-    const after = startingAfter === undefined ? {} : { starting_after: startingAfter };
     const customer = await customerFilter(look);
     if (customer === 'nobody') return { data: [], has_more: false };
     // Refunds and disputes cannot be listed by customer.
-    if (customer.customer !== undefined) return await client.charges.list({ ...customer, limit, ...after });
-    const among = startingAfter !== undefined && isDispute(startingAfter) ? 'disputes' : 'refunds';
-    if (among === 'disputes') return await client.disputes.list({ limit, ...after });
-    const refunds = await client.refunds.list({ limit, ...after });
-    if (refunds.data.length > 0) return { data: refunds.data, has_more: true };
-    return await client.disputes.list({ limit });
+    if (customer.customer === undefined) return await listMoneyBack(look.connection, { limit, startingAfter });
+    const after = startingAfter === undefined ? {} : { starting_after: startingAfter };
+    return await look.connection.client.charges.list({ ...customer, limit, ...after });
   },
 
   async compare(look, sign) {
@@ -59,10 +55,6 @@ export const invoicePayments: Kind<Sign> = {
       : { status: 'in_sync' };
   },
 };
-
-function isDispute(id: string): boolean {
-  return /^(dp|du)_/.test(id);
-}
 
 async function fetchById({ connection }: Look, id: string): Promise<FetchedInvoicePayment | null> {
   const payment = await fetchPayment(connection, id);

@@ -6,7 +6,7 @@ import { getProject } from '../projects/find-project.ts';
 import { completeRun, failRun } from './end-run.ts';
 import { countExpected } from './expected.ts';
 import { KnownAccounts } from './known-accounts.ts';
-import { createPace } from './pace.ts';
+import { createPace, type Pace } from './pace.ts';
 import { PATIENCE, type Patience } from './patiently.ts';
 import { Overtaken, placeOf } from './progress.ts';
 import { proveStep } from './prove-step.ts';
@@ -16,20 +16,16 @@ import { UndeliveredEvents } from './undelivered-events.ts';
 import { type Working, workStep } from './work-step.ts';
 
 export interface ReconcileOptions {
-  /** Calls a second to each of Stripe's endpoints, which takes 25 in test mode; null: no limit. Default 20. */
-  callsPerSecond?: number | null;
+  /** Shared by everybody in the process who goes through whole accounts: Stripe counts the account's calls. */
+  pace?: Pace;
   /** Objects a page, at most 100. Default 100. */
   pageSize?: number;
   patience?: Patience;
 }
 
-const CALLS_PER_SECOND = 20;
-
 /** Does one run, or goes on with one that was cut short. The payload is `{runId}`. */
 export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}): Task {
-  const { callsPerSecond = CALLS_PER_SECOND, pageSize = 100, patience = PATIENCE } = options;
-  // One pace for all the runs of the process: Stripe counts the account's calls.
-  const pace = createPace(callsPerSecond);
+  const { pace = createPace(), pageSize = 100, patience = PATIENCE } = options;
   return async (payload, { attempt, maxAttempts, signal }) => {
     const run = await begin(deps, runIdIn(payload));
     if (run === undefined) return;

@@ -9,8 +9,7 @@ let pro: { product: string; monthly: string; lifetime: string };
 let team: { product: string; monthly: string };
 
 beforeAll(async () => {
-  const quick = { callsPerSecond: null, pageSize: 4 };
-  tollgate = await startTollgate({ deaf: true, import: quick, reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ deaf: true, import: { pageSize: 4 }, callsPerSecond: null });
   const { stripe, secret } = tollgate;
   await secret.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   await secret.post('/features', { code: 'seats', name: 'Seats', type: 'limit' });
@@ -110,6 +109,7 @@ describe('importing an account', () => {
   let dry: Imported;
   let real: Imported;
   let nobody: string;
+  let bare: string;
   const products = () => [{ product: pro.product, features: [{ code: 'pro' }] }];
 
   test('a dry run says who would be entitled to what, and writes nothing', async () => {
@@ -124,11 +124,20 @@ describe('importing an account', () => {
     await tollgate.stripe.refunds.create({ payment_intent: String(refunded.payment_intent) });
     await buyer({ customer_email: 'guest@example.com' });
 
+    const never = (metadata: Record<string, string>) =>
+      tollgate.stripe.customers.create({ email: 'never@example.com', metadata });
+    bare = (await never({ user_id: 'never_bought' })).id;
+    // Somebody who once made another account there, and buys with the older one.
+    await never({ user_id: 'u_0' });
+    await never({ unrelated: 'yes' });
+
     dry = await importAll({ dry_run: true, products: products() });
     expect(dry).toMatchObject({ status: 'completed', error: null });
     expect(dry.counts).toMatchObject({ subscriptions: 13, purchases: 3, applied: 13, elsewhere: 1, parked: 2 });
+    expect(dry.counts).toMatchObject({ customers: 16, skipped: 16, money_back: 0 });
     expect(dry.entitled).toEqual([{ feature: 'pro', customers: 11 }]);
-    expect((await all(dry.id, 'parked')).map(({ reason }) => reason)).toEqual(['customer_unknown', 'customer_unknown']);
+    const reasons = (await all(dry.id, 'parked')).map(({ reason }) => reason);
+    expect(reasons.filter((reason) => reason === 'customer_unknown')).toHaveLength(2);
     for (const table of ['facts', 'customers', 'products', 'snapshots', 'parked_objects', 'object_sequences']) {
       expect([table, await count(table)]).toEqual([table, 0]);
     }
@@ -137,10 +146,13 @@ describe('importing an account', () => {
   test('a real run does what the dry one said', async () => {
     real = await importAll({ products: products() });
     expect(real).toMatchObject({ status: 'completed', error: null });
-    expect(real.counts).toEqual(dry.counts);
+    // Part of an account: only who buys of it is taken, and by then a dry run has linked nobody.
+    expect(real.counts).toEqual({ ...dry.counts, linked: 11, skipped: 5 });
     expect(real.entitled).toEqual(dry.entitled);
     expect(await all(real.id, 'customers')).toEqual(await all(dry.id, 'customers'));
-    expect(await all(real.id, 'parked')).toEqual(await all(dry.id, 'parked'));
+    const left = await all(real.id, 'parked');
+    expect(await all(dry.id, 'parked')).toEqual(expect.arrayContaining(left));
+    expect(left.filter(({ reason }) => reason === 'account_shared')).toHaveLength(5);
     const entitled = ['u_0', 'u_8', 'late', 'by_link'];
     for (const customer of entitled) expect([customer, await isEntitled(customer)]).toEqual([customer, true]);
     for (const customer of ['left', 'refunded', 'of_team']) {
@@ -165,10 +177,17 @@ describe('importing an account', () => {
     expect(rows[0].count).toBe(1);
   });
 
+  test('the latest payment of each subscription is in the ledger', async () => {
+    const { body } = await tollgate.secret.get('/customers/u_1/payments');
+    expect(body.data).toMatchObject([{ status: 'paid', amount: { amount: 900 } }]);
+    // Nobody has paid for a trial yet; what was bought by link is there with its purchase.
+    expect(await count('payments')).toBe(12);
+  });
+
   test('a second run changes nothing', async () => {
     const before = [await count('fact_versions'), await count('snapshot_versions'), await count('customers')];
     const second = await importAll({ products: products() });
-    expect(second.counts).toMatchObject({ applied: 0, unchanged: 13, elsewhere: 1, parked: 2 });
+    expect(second.counts).toMatchObject({ applied: 0, unchanged: 13, elsewhere: 1, parked: 2, linked: 11, skipped: 5 });
     expect(second.entitled).toEqual([]);
     expect([await count('fact_versions'), await count('snapshot_versions'), await count('customers')]).toEqual(before);
   });
@@ -206,6 +225,77 @@ describe('importing an account', () => {
     expect(again.counts).toMatchObject({ applied: 1 });
     expect(await isEntitled('changing')).toBe(false);
   });
+
+  test('who never bought anything is there as well, with the Stripe customer of the first checkout to come', async () => {
+    const told = await importAll({ dry_run: true });
+    const whole = await importAll();
+    expect(whole.counts).toEqual(told.counts);
+    expect(whole.counts).toMatchObject({ customers: 17, linked: 14, skipped: 3 });
+    const left = (await all(whole.id, 'parked')).filter(({ object_type }) => object_type === 'customer');
+    expect(left.map(({ reason }) => reason).sort()).toEqual([
+      'customer_id_missing',
+      'customer_id_missing',
+      'linked_to_another',
+    ]);
+    expect((await importAll()).counts).toMatchObject({ applied: 0, linked: 14, skipped: 3 });
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+    expect((await tollgate.secret.get('/customers/never_bought')).body).toMatchObject({
+      stripe_customer_id: bare,
+      email: 'never@example.com',
+    });
+    const checkout = await tollgate.secret.post('/checkout/sessions', {
+      customer_id: 'never_bought',
+      price: pro.monthly,
+      success_url: 'https://shop.example/thanks',
+      cancel_url: 'https://shop.example/prices',
+    });
+    expect(checkout.status, JSON.stringify(checkout.body)).toBe(201);
+    const sessions = await tollgate.stripe.checkout.sessions.list({ customer: bare });
+    expect(sessions.data).toHaveLength(1);
+    // Of two Stripe customers of one person, the one that pays.
+    const { body } = await tollgate.secret.get('/customers/u_0');
+    const subscriptions = await tollgate.stripe.subscriptions.list({ customer: body.stripe_customer_id });
+    expect(subscriptions.data).toHaveLength(1);
+  });
+});
+
+describe('money that went back', () => {
+  test('comes with an import, so that a reconciliation finds nothing, whatever the policy', async () => {
+    const { stripe, admin, project } = tollgate;
+    const policy = await admin.patch(`/admin/projects/${project.id}`, {
+      access_policy: { subscription_refund: 'revoke_period' },
+    });
+    expect(policy.status, JSON.stringify(policy.body)).toBe(200);
+    const intentOf = async (subscription: string) => {
+      const { latest_invoice: invoice } = await stripe.subscriptions.retrieve(subscription);
+      const [payment] = (await stripe.invoicePayments.list({ invoice: String(invoice) })).data;
+      return String(payment?.payment.payment_intent);
+    };
+    const back = await subscriber('money_back');
+    const refunded = await intentOf(back.subscription);
+    await stripe.refunds.create({ payment_intent: refunded });
+    const part = await subscriber('part_back');
+    await stripe.refunds.create({ payment_intent: await intentOf(part.subscription), amount: 100 });
+
+    const tried = await importAll({ dry_run: true });
+    expect(tried.counts).toMatchObject({ money_back: 2, applied: 4 });
+    const done = await importAll();
+    expect(done.counts).toMatchObject({ money_back: 2, applied: 4 });
+    expect(await isEntitled('money_back')).toBe(false);
+    expect(await isEntitled('part_back')).toBe(true);
+    const gained = (await all(done.id, 'customers')).map(({ customer_id }) => customer_id);
+    expect(gained).toContain('part_back');
+    expect(gained).not.toContain('money_back');
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+
+    const again = await importAll();
+    expect(again.counts).toMatchObject({ money_back: 2, applied: 0 });
+    const restored = await admin.patch(`/admin/projects/${project.id}`, {
+      access_policy: { subscription_refund: 'ignore' },
+    });
+    expect(restored.status).toBe(200);
+    await quiet(tollgate);
+  });
 });
 
 describe('an account that several projects share', () => {
@@ -217,18 +307,24 @@ describe('an account that several projects share', () => {
       name: 'Of another installation',
       metadata: { tollgate_installation: 'staging', tollgate_project: 'prj_x' },
     });
+    const shop = await tollgate.stripe.products.create({ name: 'Shop' });
+    const recurring = { interval: 'month' } as const;
+    const fee = { product: shop.id, currency: 'eur', unit_amount: 300, recurring };
+    const monthly = (await tollgate.stripe.prices.create(fee)).id;
     const both = await subscriber('both', [pro.monthly]);
     await tollgate.stripe.subscriptions.create({
       customer: both.customer,
-      items: [{ price: team.monthly }],
+      items: [{ price: monthly }],
       default_payment_method: both.card,
     });
 
     const first = await importAll({ project_id: made.body.id });
     expect(first).toMatchObject({ status: 'completed' });
     const { body } = await other.get('/products');
-    expect(body.data.map(({ id }: { id: string }) => id)).toEqual([team.product]);
-    await importAll();
+    expect(body.data.map(({ id }: { id: string }) => id)).toEqual([shop.id]);
+    const second = await importAll();
+    // Nothing says whose they are who never bought anything.
+    expect((await all(second.id, 'parked')).map(({ reason }) => reason)).toContain('account_shared');
     const shown = [await other.get('/customers/both'), await tollgate.secret.get('/customers/both')];
     expect(shown.map((answer) => answer.body.subscriptions.length)).toEqual([1, 1]);
     // With a link would go what the other project sold.

@@ -26,7 +26,7 @@ let shops: Shop[];
 
 beforeAll(async () => {
   home = await startSandbox({ seed: 11 });
-  tollgate = await startTollgate({ sandbox: home, deaf: true, reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ sandbox: home, deaf: true, callsPerSecond: null });
   shops = [await shop('default', home)];
   for (const [seed, connection] of ['acme', 'zeta'].entries()) {
     const sandbox = await startSandbox({ seed });

@@ -10,7 +10,7 @@ let monthly: string;
 let lifetime: string;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ callsPerSecond: null });
   stripe = tollgate.stripe;
   const app = tollgate.secret;
   await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });

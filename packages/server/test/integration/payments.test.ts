@@ -9,7 +9,7 @@ let app: Client;
 let monthly: string;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ callsPerSecond: null });
   app = tollgate.secret;
   await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type Sandbox, startSandbox } from '@tollgate/stripe-sandbox';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
+import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import { type FinishedRun, finished, quiet } from '../support/reconciling.ts';
@@ -72,7 +73,10 @@ async function work(id: string, apiBase: string): Promise<void> {
   const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent') };
   const patience = { attempts: 1, firstPauseMs: 1, longestPauseMs: 1 };
   const { signal } = new AbortController();
-  await reconcileTask(deps, { callsPerSecond: null, patience })({ runId: id }, { attempt: 1, maxAttempts: 1, signal });
+  await reconcileTask(deps, { pace: createPace(null), patience })(
+    { runId: id },
+    { attempt: 1, maxAttempts: 1, signal },
+  );
 }
 
 async function reconcileOver(apiBase: string, dryRun = false): Promise<FinishedRun> {

@@ -8,7 +8,7 @@ let product: string;
 let price: string;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null, pageSize: 3 } });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null, reconcile: { pageSize: 3 } });
   await tollgate.secret.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const made = await tollgate.secret.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
   product = made.body.id;

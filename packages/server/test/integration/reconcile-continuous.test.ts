@@ -11,7 +11,7 @@ import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 let tollgate: Tollgate;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null });
   await tollgate.secret.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const { body: plan } = await tollgate.secret.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
   const monthly = { product: plan.id, currency: 'usd', unit_amount: 1000, recurring: { interval: 'month' } };

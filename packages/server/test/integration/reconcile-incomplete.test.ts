@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
+import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import { finished, quiet } from '../support/reconciling.ts';
@@ -83,7 +84,7 @@ test('nobody loses access because a list was incomplete: what it leaves out is a
   const connections = createConnections([{ ...connection, installation: 'tests' }]);
   const deps = { db: database.db, clock: tollgate.clock, connections, log: createLog('silent') };
   const signal = new AbortController().signal;
-  await reconcileTask(deps, { callsPerSecond: null })({ runId: id }, { attempt: 1, maxAttempts: 1, signal });
+  await reconcileTask(deps, { pace: createPace(null) })({ runId: id }, { attempt: 1, maxAttempts: 1, signal });
 
   const run = await finished(tollgate, id);
   // Two products, two prices, two customers, a subscription and a purchase.

@@ -13,7 +13,7 @@ const MINUTES = Math.max(2, CUSTOMERS / 30);
 let tollgate: Tollgate;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ callsPerSecond: null });
   const { secret } = tollgate;
   await secret.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   for (const [lookupKey, recurring] of [

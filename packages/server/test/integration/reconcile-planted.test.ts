@@ -10,7 +10,7 @@ let tollgate: Tollgate;
 let app: Client;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null } });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null });
   app = tollgate.secret;
   await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
+import { createPace } from '../../src/reconciliation/pace.ts';
 import { type ReconcileOptions, reconcileTask } from '../../src/reconciliation/run.ts';
 import { scheduleReconcileTask } from '../../src/reconciliation/schedule.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
@@ -12,7 +13,7 @@ let tollgate: Tollgate;
 let product: string;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null, pageSize: 2, patience: IMPATIENT } });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null, reconcile: { pageSize: 2, patience: IMPATIENT } });
   for (let i = 0; i < PRODUCTS; i++) {
     product = (await tollgate.secret.post('/products', { name: `Product ${i}` })).body.id;
   }
@@ -41,7 +42,7 @@ function taskWith(options: ReconcileOptions) {
       connections: createConnections([{ ...connection, installation: 'tests' }]),
       log: createLog('silent'),
     },
-    { callsPerSecond: null, pageSize: 2, patience: IMPATIENT, ...options },
+    { pace: createPace(null), pageSize: 2, patience: IMPATIENT, ...options },
   );
 }
 
@@ -159,7 +160,7 @@ describe('a reconciliation that is cut short', () => {
         ]),
         log: createLog('silent'),
       },
-      { callsPerSecond: null, pageSize: 2, patience: IMPATIENT },
+      { pace: createPace(null), pageSize: 2, patience: IMPATIENT },
     );
     await stopping({ runId: id }, { ...unhurried, signal: stop.signal });
     // It asked for another job, which the workers of this service take.

@@ -17,7 +17,7 @@ let tollgate: Tollgate;
 let app: Client;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, reconcile: { callsPerSecond: null, pageSize: 10 } });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null, reconcile: { pageSize: 10 } });
   app = tollgate.secret;
   await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });

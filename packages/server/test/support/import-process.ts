@@ -5,6 +5,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { connectDatabase } from '../../src/platform/database.ts';
 import { startJobs, type Task } from '../../src/platform/jobs.ts';
 import { createLog } from '../../src/platform/log.ts';
+import { createPace } from '../../src/reconciliation/pace.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 
 const [databaseUrl, stripeUrl] = process.argv.slice(2);
@@ -29,7 +30,7 @@ await startJobs({
     schedule_reconcile: idle,
     housekeeping: idle,
     // Slow enough to be killed between two pages.
-    import: importTask(deps, { callsPerSecond: 8, pageSize: 2 }),
+    import: importTask(deps, { pace: createPace(8), pageSize: 2 }),
   },
   cron: [],
   concurrency: 1,
