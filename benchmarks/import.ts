@@ -1,5 +1,5 @@
 /**
- * An import of N customers (100,000) with a subscription each, from a sandbox without limits in a process of its own. One
+ * An import of N customers (100,000) with a subscription and its payment each, from a sandbox without limits in a process of its own. One
  * subscription comes about as any does; the others are copies of it in the sandbox's file. First a dry run, then the
  * import, then the import once more, which has to change nothing.
  */
@@ -16,7 +16,7 @@ interface Import {
   id: string;
   status: string;
   error: string | null;
-  counts: { subscriptions: number; applied: number; unchanged: number };
+  counts: { subscriptions: number; applied: number; unchanged: number; customers: number; linked: number };
   entitled: { feature: string; customers: number }[];
 }
 
@@ -65,6 +65,7 @@ try {
     gained(dry) !== N ||
     gained(real) !== N ||
     real.counts.applied !== N ||
+    real.counts.linked !== N ||
     again.counts.unchanged !== N ||
     gained(again) !== 0;
 } finally {
@@ -83,7 +84,10 @@ async function importOnce({ url, residentMb }: RunningService, what: string, bod
     await sleep(250);
     peak = Math.max(peak, await residentMb());
     run = await call<Import>('GET', `${url}/api/v1/admin/imports/${id}`, ADMIN_KEY);
-    process.stderr.write(`\r  ${run.counts.subscriptions.toLocaleString('en')} `);
+    const { subscriptions, customers } = run.counts;
+    process.stderr.write(
+      `\r  ${subscriptions.toLocaleString('en')} subscriptions, ${customers.toLocaleString('en')} customers `,
+    );
   } while (run.status === 'queued' || run.status === 'running');
   const seconds = (performance.now() - began) / 1000;
   process.stdout.write(
@@ -112,22 +116,38 @@ function nth(n: number): string {
   return String(n).padStart(9, '0');
 }
 
+interface Stored {
+  id: string;
+  [member: string]: unknown;
+}
+
+/** Customer, subscription, its latest invoice and that one's payment: what an import reads of each. */
 async function copyInSandbox(file: string, template: Template, count: number): Promise<void> {
-  const state = JSON.parse(await readFile(file, 'utf8')) as { objects: Record<string, { id: string }[]> };
+  const state = JSON.parse(await readFile(file, 'utf8')) as { objects: Record<string, Stored[]> };
   const { objects } = state;
-  const text = (kind: string, id: string) => JSON.stringify((objects[kind] ?? []).find((object) => object.id === id));
-  const [subscription, customer] = [text('subscription', template.subscription), text('customer', template.customer)];
+  const find = (kind: string, is: (object: Stored) => boolean) => (objects[kind] ?? []).find(is) as Stored;
+  const subscription = find('subscription', ({ id }) => id === template.subscription);
+  const invoice = find('invoice', ({ id }) => id === subscription.latest_invoice);
+  const payment = find('invoice_payment', (object) => object.invoice === invoice.id);
+  // Without what nobody reads, so that the file of 100,000 is no longer than a text can be.
+  const { id, object, amount_paid, currency, customer, parent, lines, status } = invoice;
+  const kept = {
+    subscription,
+    customer: find('customer', ({ id }) => id === template.customer),
+    invoice: { id, object, amount_paid, currency, customer, parent, lines, status },
+    invoice_payment: payment,
+  };
+  const texts = Object.entries(kept).map(([kind, one]) => [kind, JSON.stringify(one)] as const);
   for (let n = 1; n <= count; n++) {
-    const copy = (of: string) =>
-      JSON.parse(
-        of
-          .replaceAll(template.subscription, `sub_bench${nth(n)}`)
-          .replaceAll(template.customer, `cus_bench${nth(n)}`)
-          .replaceAll('u_0', `u_${n}`)
-          .replaceAll(/"si_\w+"/g, `"si_bench${nth(n)}"`),
-      );
-    objects.subscription?.push(copy(subscription));
-    objects.customer?.push(copy(customer));
+    for (const [kind, text] of texts) {
+      const copy = text
+        .replaceAll(template.subscription, `sub_bench${nth(n)}`)
+        .replaceAll(template.customer, `cus_bench${nth(n)}`)
+        .replaceAll(invoice.id, `in_bench${nth(n)}`)
+        .replaceAll('u_0', `u_${n}`)
+        .replaceAll(/"(si|il|pi|inpay)_\w+"/g, `"$1_bench${nth(n)}"`);
+      objects[kind]?.push(JSON.parse(copy));
+    }
   }
   await writeFile(file, JSON.stringify(state));
 }
