@@ -100,6 +100,11 @@ async function buyer(more: object = {}, price = pro.lifetime) {
 const isEntitled = async (customerId: string, app: Client = tollgate.secret): Promise<boolean> =>
   (await app.get(`/check?customer_id=${encodeURIComponent(customerId)}&feature=pro`)).body.entitled;
 
+/** What a reconciliation of everything finds, but for what is parked: that stays until a person decides. */
+async function foundWrong() {
+  return (await reconcile(tollgate)).drifts.filter(({ kind }) => kind !== 'unattributed');
+}
+
 async function count(table: string): Promise<number> {
   const { rows } = await tollgate.database.pool.query(`select count(*)::int as count from tollgate.${table}`);
   return rows[0].count;
@@ -193,7 +198,7 @@ describe('importing an account', () => {
   });
 
   test('a reconciliation afterwards finds nothing', async () => {
-    expect((await reconcile(tollgate)).drifts).toEqual([]);
+    expect(await foundWrong()).toEqual([]);
   });
 
   test('what nobody could be found for is parked, and attached by an operator', async () => {
@@ -238,7 +243,7 @@ describe('importing an account', () => {
       'linked_to_another',
     ]);
     expect((await importAll()).counts).toMatchObject({ applied: 0, linked: 14, skipped: 3 });
-    expect((await reconcile(tollgate)).drifts).toEqual([]);
+    expect(await foundWrong()).toEqual([]);
     expect((await tollgate.secret.get('/customers/never_bought')).body).toMatchObject({
       stripe_customer_id: bare,
       email: 'never@example.com',
@@ -286,7 +291,7 @@ describe('money that went back', () => {
     const gained = (await all(done.id, 'customers')).map(({ customer_id }) => customer_id);
     expect(gained).toContain('part_back');
     expect(gained).not.toContain('money_back');
-    expect((await reconcile(tollgate)).drifts).toEqual([]);
+    expect(await foundWrong()).toEqual([]);
 
     const again = await importAll();
     expect(again.counts).toMatchObject({ money_back: 2, applied: 0 });
