@@ -1,114 +1,15 @@
 import { captureIntent } from '../billing/capture.ts';
-import { declineWords } from '../billing/cards.ts';
-import { attempt, cancelIntent, openIntent } from '../billing/payments.ts';
-import { refusal } from '../billing/refusal.ts';
+import { cancelIntent, openIntent } from '../billing/payments.ts';
 import { invalidRequest } from '../errors.ts';
-import { emit } from '../events.ts';
-import { bare } from '../expand.ts';
 import { listShape, pageOf } from '../lists.ts';
-import type { PaymentIntent, PaymentMethod } from '../model.ts';
-import {
-  amount,
-  clearable,
-  currencyCode,
-  flag,
-  ignored,
-  list,
-  mergeMetadata,
-  metadata,
-  oneOf,
-  optional,
-  type Params,
-  type Reader,
-  range,
-  required,
-  text,
-} from '../params.ts';
+import type { PaymentIntent } from '../model.ts';
+import { amount, flag, mergeMetadata, metadata, oneOf, optional, type Params, range, text } from '../params.ts';
 import { route } from '../routes.ts';
 import type { World } from '../world.ts';
-import { shippingOf, shippingReader } from './addresses.ts';
-import { giveMethod, resolveMethod } from './payment-methods.ts';
-
-const captureMethod = optional(oneOf('automatic', 'automatic_async', 'manual'));
-const setupFutureUsage = optional(clearable(oneOf('off_session', 'on_session')));
-/** Taken and without effect here: which methods are offered, and how, does not matter to a payment by the API. */
-const withoutEffect = {
-  amount_details: optional(ignored),
-  excluded_payment_method_types: optional(ignored),
-  payment_details: optional(ignored),
-  payment_method_configuration: optional(ignored),
-  payment_method_options: optional(ignored),
-};
-
-const common = {
-  ...withoutEffect,
-  allowed_payment_method_types: optional(list(text)),
-  capture_method: captureMethod,
-  description: optional(clearable(text)),
-  metadata: optional(metadata),
-  payment_method: optional(text),
-  payment_method_types: optional(list(text)),
-  receipt_email: optional(clearable(text)),
-  setup_future_usage: setupFutureUsage,
-  shipping: optional(clearable(shippingReader)),
-  statement_descriptor: optional(text),
-  statement_descriptor_suffix: optional(text),
-  transfer_group: optional(text),
-};
-
-/** Cards are charged no more than this at once. */
-const MOST = 99_999_999;
-
-const payable: Reader<number> = (value, path) => {
-  const number = amount(value, path);
-  if (number > MOST) {
-    throw invalidRequest(`Amount must be no more than ${MOST}, in the smallest currency unit.`, {
-      code: 'amount_too_large',
-      param: path,
-    });
-  }
-  return number;
-};
-
-const createFields = {
-  ...common,
-  amount: required(payable),
-  automatic_payment_methods: optional(ignored),
-  confirm: optional(flag),
-  confirmation_method: optional(oneOf('automatic', 'manual')),
-  currency: required(currencyCode),
-  customer: optional(text),
-  error_on_requires_action: optional(flag),
-  mandate_data: optional(ignored),
-  off_session: optional(flag),
-  radar_options: optional(ignored),
-  return_url: optional(text),
-  use_stripe_sdk: optional(flag),
-};
-
-const updateFields = { ...common, amount: optional(amount), currency: optional(text), customer: optional(text) };
-
-const confirmFields = {
-  ...withoutEffect,
-  capture_method: captureMethod,
-  error_on_requires_action: optional(flag),
-  mandate_data: optional(ignored),
-  off_session: optional(flag),
-  payment_method: optional(text),
-  payment_method_types: optional(list(text)),
-  radar_options: optional(ignored),
-  receipt_email: optional(clearable(text)),
-  return_url: optional(text),
-  setup_future_usage: setupFutureUsage,
-  shipping: optional(clearable(shippingReader)),
-  use_stripe_sdk: optional(flag),
-};
-
-function unexpected(intent: PaymentIntent, what: string): Error {
-  return invalidRequest(`You cannot ${what} this PaymentIntent because it has a status of ${intent.status}.`, {
-    code: 'payment_intent_unexpected_state',
-  });
-}
+import { shippingOf } from './addresses.ts';
+import { confirmIntent, unexpectedState } from './confirm-intent.ts';
+import { confirmFields, createFields, type intentFields, updateFields } from './payment-intent-params.ts';
+import { resolveMethod } from './payment-methods.ts';
 
 function checkAmount(value: number): void {
   if (value < 1) {
@@ -119,62 +20,8 @@ function checkAmount(value: number): void {
   }
 }
 
-/** Tries to pay, as the shop or its customer asks for. */
-function confirm(
-  world: World,
-  intent: PaymentIntent,
-  given: Pick<
-    Params<typeof confirmFields>,
-    'error_on_requires_action' | 'off_session' | 'payment_method' | 'return_url'
-  >,
-): PaymentIntent {
-  if (!['requires_confirmation', 'requires_payment_method', 'requires_action'].includes(intent.status)) {
-    throw unexpected(intent, 'confirm');
-  }
-  const id = given.payment_method ?? intent.payment_method;
-  if (id === null) {
-    throw invalidRequest(
-      "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.",
-      { code: 'payment_intent_unexpected_state' },
-    );
-  }
-  const method = resolveMethod(world, id, 'payment_method');
-  const outcome = attempt(world, intent, method, given.off_session !== true);
-  if (outcome.status === 'failed') throw refusal(outcome, intent);
-  if (outcome.status === 'requires_action') {
-    if (given.error_on_requires_action === true || given.off_session === true)
-      throw unauthenticated(world, intent, method);
-    if (intent.next_action !== null) intent.next_action.redirect_to_url.return_url = given.return_url ?? null;
-    return intent;
-  }
-  const customer = intent.customer === null ? undefined : world.store.get('customer', intent.customer);
-  if (intent.setup_future_usage !== null && customer !== undefined) giveMethod(world, method, customer);
-  return intent;
-}
-
-/** Nobody is there to confirm with the bank: the payment counts as declined. */
-function unauthenticated(world: World, intent: PaymentIntent, method: PaymentMethod): Error {
-  const { code, message } = declineWords('authentication_required');
-  intent.status = 'requires_payment_method';
-  intent.next_action = null;
-  intent.payment_method = null;
-  intent.last_payment_error = {
-    code,
-    decline_code: 'authentication_required',
-    doc_url: 'https://stripe.com/docs/error-codes/authentication-required',
-    message,
-    payment_method: bare(method),
-    type: 'card_error',
-  };
-  emit(world, 'payment_intent.payment_failed', intent);
-  return refusal(
-    { status: 'failed', declineCode: 'authentication_required', error: intent.last_payment_error },
-    intent,
-  );
-}
-
 /** Takes what may be said of a payment until it is made. */
-function apply(world: World, intent: PaymentIntent, given: Partial<Params<typeof common>>): void {
+function apply(world: World, intent: PaymentIntent, given: Partial<Params<typeof intentFields>>): void {
   const types = given.allowed_payment_method_types ?? given.payment_method_types;
   if (types !== undefined) intent.payment_method_types = types;
   if (given.capture_method !== undefined) intent.capture_method = given.capture_method;
@@ -209,7 +56,7 @@ function create(world: World, given: Params<typeof createFields>): PaymentIntent
   });
   intent.confirmation_method = given.confirmation_method ?? 'automatic';
   apply(world, intent, given);
-  return given.confirm === true ? confirm(world, intent, { ...given, payment_method: undefined }) : intent;
+  return given.confirm === true ? confirmIntent(world, intent, { ...given, payment_method: undefined }) : intent;
 }
 
 export const paymentIntentRoutes = [
@@ -236,7 +83,7 @@ export const paymentIntentRoutes = [
     if (params.amount !== undefined) {
       checkAmount(params.amount);
       if (!intent.status.startsWith('requires_') || intent.status === 'requires_capture') {
-        throw unexpected(intent, 'change the amount of');
+        throw unexpectedState(intent, 'change the amount of');
       }
       intent.amount = params.amount;
     }
@@ -260,7 +107,7 @@ export const paymentIntentRoutes = [
     return world.inTimeOf(intent.customer, () => {
       const { payment_method: _method, ...rest } = params;
       apply(world, intent, rest);
-      return confirm(world, intent, params);
+      return confirmIntent(world, intent, params);
     });
   }),
   route(
@@ -302,7 +149,7 @@ export const paymentIntentRoutes = [
     (world, params, id) => {
       const intent = world.need('payment_intent', id);
       if (intent.status === 'succeeded' || intent.status === 'canceled' || intent.status === 'processing') {
-        throw unexpected(intent, 'cancel');
+        throw unexpectedState(intent, 'cancel');
       }
       world.inTimeOf(intent.customer, () => cancelIntent(world, intent, params.cancellation_reason ?? null));
       return intent;

@@ -1,4 +1,4 @@
-import { linesOf } from '../checkout/create-session.ts';
+import { linesOf } from '../checkout/session-lines.ts';
 import { sessionFields } from '../checkout/session-params.ts';
 import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
