@@ -38,7 +38,7 @@ export function resolve(facts: readonly Fact[], catalog: Catalog, policy: Access
 }
 
 /** The mappings that hold for a price: its own, and its product's for every code that it does not name itself. */
-export function mappingsOf(catalog: Catalog, priceId: string, productId: string): { via: string; mapping: Mapping }[] {
+function mappingsOf(catalog: Catalog, priceId: string, productId: string): { via: string; mapping: Mapping }[] {
   const own = catalog.prices[priceId] ?? [];
   const replaced = new Set(own.map((mapping) => mapping.code));
   const inherited = (catalog.products[productId] ?? []).filter((mapping) => !replaced.has(mapping.code));

@@ -245,7 +245,7 @@ function parseEncryptionKeys(read: Reader, problems: string[]): Buffer[] {
 }
 
 /** A key in hex or base64; null for what is neither. */
-export function encryptionKeyIn(text: string): Buffer | null {
+function encryptionKeyIn(text: string): Buffer | null {
   if (/^[0-9a-fA-F]{64}$/.test(text)) return Buffer.from(text, 'hex');
   return /^[A-Za-z0-9+/_-]{43}=?$/.test(text) ? Buffer.from(text, 'base64') : null;
 }

@@ -26,7 +26,7 @@ function isSame(one: unknown, other: unknown): boolean {
  * What changed between two states of an object, as the values *before*: the shape of `previous_attributes`. A key that
  * is new reads null. Undefined when nothing changed.
  */
-export function previousAttributes(before: Json, after: Json): Json | undefined {
+function previousAttributes(before: Json, after: Json): Json | undefined {
   const previous: Json = {};
   let differs = false;
   const compare = (key: string): void => {

@@ -23,7 +23,7 @@ export interface Faults {
   seed: number;
 }
 
-export const NO_FAULTS: Faults = {
+const NO_FAULTS: Faults = {
   drop: 0,
   duplicate: 0,
   shuffle: 0,

@@ -52,7 +52,7 @@ export function signatureHeader(body: string, secrets: readonly string[], second
 }
 
 /** The secrets that hold for an endpoint at a time of the sandbox's clock. */
-export function secretsOf({ $: { secret, retired } }: WebhookEndpoint, now: number): string[] {
+function secretsOf({ $: { secret, retired } }: WebhookEndpoint, now: number): string[] {
   return [secret, ...(retired !== undefined && retired.until > now ? [retired.secret] : [])];
 }
 

@@ -21,7 +21,7 @@ export interface AccountSettings {
   afterRetries: 'canceled' | 'past_due' | 'unpaid';
 }
 
-export const ACCOUNT_DEFAULTS: AccountSettings = {
+const ACCOUNT_DEFAULTS: AccountSettings = {
   renewalDraftSeconds: 0,
   retryAfterDays: [3, 5, 7],
   afterRetries: 'canceled',

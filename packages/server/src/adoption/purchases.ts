@@ -1,8 +1,8 @@
 import { attributeBy } from '../mirror/attribute.ts';
-import { type FetchedPurchase, purchaseOfSession } from '../mirror/fetch-purchase.ts';
+import { purchaseOfSession } from '../mirror/fetch-purchase.ts';
 import { externalIdOf } from '../mirror/owners-of-listed.ts';
 import { idOf, parseShape } from '../mirror/parse-shape.ts';
-import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
+import { isPurchase, purchaseFact, purchaseId, purchaseRef, sellsOnce } from '../mirror/purchase-fact.ts';
 import { payerOf, purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
 import { readStamps } from '../stripe/stamps.ts';
@@ -53,13 +53,6 @@ export async function importPurchases(work: Work, page: readonly Stripe.Checkout
   return await saveProgress(db, row, report, { place, now: clock.now() });
 }
 
-/** Whether anything in it is for once: all of it, or something beside a subscription. */
-function sellsOnce({ mode, line_items: lines }: Stripe.Checkout.Session): boolean {
-  if (mode === 'payment') return true;
-  if (mode !== 'subscription') return false;
-  return lines === undefined || lines.has_more || lines.data.some(({ price }) => (price?.recurring ?? null) === null);
-}
-
 /** One of the project's products was sold, or it says itself that it is the project's. */
 function mayBeOurs({ products, projectId }: Work, { metadata, line_items: lines }: Stripe.Checkout.Session): boolean {
   if (readStamps(metadata)?.projectId === projectId || lines === undefined || lines.has_more) return true;
@@ -101,16 +94,11 @@ async function wouldSync(work: Work, session: Stripe.Checkout.Session, rules: Ru
   const claims = await claimsOf(work, db, [hints], []);
   const found = await attributeBy(claims, connection.installation, hints);
   if (found.status === 'parked') {
-    return { counted: 'parked', gains: [], parked: [{ ...refOf(purchase), reason: found.reason }] };
+    return { counted: 'parked', gains: [], parked: [{ ...purchaseRef(purchaseId(purchase)), reason: found.reason }] };
   }
   const externalId = await externalIdOf(claims, work.projectId, found);
   if (externalId === null) return { counted: 'elsewhere', gains: [], parked: [] };
   const fact = purchaseFact(purchase);
   const gains = await gainsByListed(db, work.projectId, [{ externalId, fact }], rules, clock.now());
   return { counted: 'applied', gains, parked: [] };
-}
-
-function refOf(purchase: FetchedPurchase) {
-  const id = purchaseId(purchase);
-  return { type: id.startsWith('cs_') ? 'checkout_session' : 'payment', id };
 }

@@ -1,8 +1,10 @@
 import type { Instant, PurchaseFact, PurchaseLine } from '@tollgate/core';
+import type { Stripe } from '../stripe/types.ts';
 import type { FetchedPurchase } from './fetch-purchase.ts';
 import { disputeOf, refunded } from './money-back.ts';
 import { idOf } from './parse-shape.ts';
 import type { LineItemShape } from './shapes.ts';
+import type { ObjectRef } from './types.ts';
 
 /**
  * The purchase's business key: ten events about one payment make one purchase. Where nothing had to be paid, or the
@@ -10,6 +12,21 @@ import type { LineItemShape } from './shapes.ts';
  */
 export function purchaseId({ intent, session }: Pick<FetchedPurchase, 'intent' | 'session'>): string {
   return session.mode === 'payment' && intent !== null ? intent.id : session.id;
+}
+
+/** What the mirror syncs to bring a purchase up to date. @param id - `purchaseId` */
+export function purchaseRef(id: string): ObjectRef {
+  return { type: id.startsWith('cs_') ? 'checkout_session' : 'payment', id };
+}
+
+/**
+ * Whether anything in a listed session is for once: all of it, or something beside a subscription.
+ * @param session - with its `line_items` expanded; without them, or with only some, it may be
+ */
+export function sellsOnce({ mode, line_items: lines }: Stripe.Checkout.Session): boolean {
+  if (mode === 'payment') return true;
+  if (mode !== 'subscription') return false;
+  return lines === undefined || lines.has_more || lines.data.some(({ price }) => (price?.recurring ?? null) === null);
 }
 
 /**

@@ -32,7 +32,7 @@ export interface Fetch {
   parking: Parking | null;
 }
 
-export const STALE: SyncResult = { status: 'stale', reason: null, projectId: null, customerId: null };
+const STALE: SyncResult = { status: 'stale', reason: null, projectId: null, customerId: null };
 
 /**
  * Applies what was fetched in one transaction, one at a time for the object, unless a later fetch was applied already.

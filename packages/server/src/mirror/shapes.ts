@@ -25,7 +25,7 @@ export const CustomerShape = Type.Object({
 });
 export type CustomerShape = Static<typeof CustomerShape>;
 
-export const CouponShape = Type.Object({
+const CouponShape = Type.Object({
   id: Type.String(),
   duration: Type.String(),
   percent_off: OrNull(Type.Number()),

@@ -17,7 +17,7 @@ export interface Project {
 }
 
 /** A project by its id; undefined when there is none. */
-export async function findProject(db: Queryable, id: string): Promise<Project | undefined> {
+async function findProject(db: Queryable, id: string): Promise<Project | undefined> {
   const row = await db.selectFrom('tollgate.projects').selectAll().where('id', '=', id).executeTakeFirst();
   return row === undefined ? undefined : projectOfRow(row);
 }

@@ -7,11 +7,10 @@ import { listMoneyBack } from '../mirror/list-money-back.ts';
 import { idOrNull } from '../mirror/parse-shape.ts';
 import { completeHints } from '../mirror/sync-subscription.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { sameFact, storedFact, unmetFacts } from './stored-facts.ts';
-import { outOfScope, ownerOf } from './verdicts.ts';
+import { storedFact, unmetFacts } from './stored-facts.ts';
+import { compareFact, outOfScope, ownerOf } from './verdicts.ts';
 
 /** What tells that a payment's money went back, or may: of one customer, its charges. */
 type Sign = Stripe.Refund | Stripe.Dispute | Stripe.Charge;
@@ -68,20 +67,7 @@ async function compareFetched(look: Look, fetched: FetchedInvoicePayment): Promi
   const found = await ownerOfPayment(look, fetched);
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
-  const fact = invoicePaymentFact(fetched);
-  if (stored === undefined) {
-    const drift = {
-      kind: 'missing_locally',
-      ...ownerOf(found),
-      fields: fieldChanges(null, fact),
-      since: null,
-    } as const;
-    return { status: 'drift', drift };
-  }
-  if (sameFact(stored.fact, fact)) return { status: 'in_sync' };
-  const { projectId, customerId, recordedAt: since } = stored;
-  const fields = fieldChanges(stored.fact, fact);
-  return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+  return compareFact(stored, invoicePaymentFact(fetched), ownerOf(found));
 }
 
 /** Whoever has the subscription, or is to have it once that is known. */

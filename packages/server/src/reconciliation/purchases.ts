@@ -7,15 +7,14 @@ import {
   purchaseOfSession,
 } from '../mirror/fetch-purchase.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
-import { isPurchase, purchaseFact, purchaseId } from '../mirror/purchase-fact.ts';
+import { isPurchase, purchaseFact, purchaseId, purchaseRef, sellsOnce } from '../mirror/purchase-fact.ts';
 import { purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { sameFact, storedFact, unmetFacts } from './stored-facts.ts';
-import { outOfScope, ownerOf } from './verdicts.ts';
+import { storedFact, unmetFacts } from './stored-facts.ts';
+import { compareFact, outOfScope, ownerOf } from './verdicts.ts';
 
 /**
  * One-off purchases, found through their checkout sessions and stored under their payment intent, or under the session
@@ -23,7 +22,7 @@ import { outOfScope, ownerOf } from './verdicts.ts';
  */
 export const purchases: Kind<Stripe.Checkout.Session> = {
   name: 'purchase',
-  refOf: (id) => (id.startsWith('cs_') ? { type: 'checkout_session', id } : { type: 'payment', id }),
+  refOf: purchaseRef,
   unmet: (look, page) => unmetFacts(look, 'purchase', page),
 
   storedId(session) {
@@ -62,13 +61,6 @@ export const purchases: Kind<Stripe.Checkout.Session> = {
   },
 };
 
-/** Whether anything in it is for once: all of it, or something beside a subscription. */
-function sellsOnce({ mode, line_items: lines }: Stripe.Checkout.Session): boolean {
-  if (mode === 'payment') return true;
-  if (mode !== 'subscription') return false;
-  return lines === undefined || lines.has_more || lines.data.some(({ price }) => (price?.recurring ?? null) === null);
-}
-
 async function fetchById({ connection }: Look, id: string): Promise<FetchedPurchase | null> {
   if (id.startsWith('cs_')) return await fetchPurchase(connection, { sessionId: id });
   const payment = await fetchPayment(connection, id);
@@ -82,18 +74,6 @@ async function compareFetched(look: Look, fetched: FetchedPurchase): Promise<Ver
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
   const fact = purchaseFact(fetched);
-  if (stored === undefined) {
-    const drift = {
-      kind: 'missing_locally',
-      ...ownerOf(found),
-      fields: fieldChanges(null, fact),
-      since: null,
-      changedAt: fact.paidAt === null ? null : new Date(fact.paidAt),
-    } as const;
-    return { status: 'drift', drift };
-  }
-  if (sameFact(stored.fact, fact)) return { status: 'in_sync' };
-  const { projectId, customerId, recordedAt: since } = stored;
-  const fields = fieldChanges(stored.fact, fact);
-  return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+  const changedAt = fact.paidAt === null ? null : new Date(fact.paidAt);
+  return compareFact(stored, fact, { ...ownerOf(found), changedAt });
 }

@@ -11,11 +11,10 @@ import { endedFact, hasEnded, hasEndedForGood, subscriptionFact } from '../mirro
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { isWhole } from '../mirror/whole-subscription.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Shelf, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { sameFact, storedFact, storedFacts, unmetFacts } from './stored-facts.ts';
-import { outOfScope, ownerOf } from './verdicts.ts';
+import { storedFact, storedFacts, unmetFacts } from './stored-facts.ts';
+import { compareFact, outOfScope, ownerOf } from './verdicts.ts';
 
 /** Every subscription that there is or was, with its fact as the mirror would make it. */
 export const subscriptions: Kind<Stripe.Subscription> = {
@@ -77,24 +76,12 @@ async function compareFetched(look: Look, fetched: FetchedSubscription): Promise
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
   const fact = subscriptionFact(fetched);
   const stored = await storedFact(look, 'subscription', fact.id);
-  if (stored === undefined) {
-    const drift = {
-      kind: 'missing_locally',
-      ...ownerOf(found),
-      fields: fieldChanges(null, fact),
-      since: null,
-      changedAt: new Date(fact.startedAt),
-    } as const;
-    return { status: 'drift', drift };
-  }
+  const gone = fetched.customer.deleted === true;
   // What has ended never begins again, and with a deleted customer everything has ended.
-  const over = hasEndedForGood(stored.fact);
-  if (over && (fact.status !== stored.fact.status || fetched.customer.deleted === true)) return { status: 'in_sync' };
-  const { projectId, customerId, recordedAt: since } = stored;
-  const now = fetched.customer.deleted === true ? endedFact(fact, 0) : fact;
-  if (sameFact(stored.fact, now)) return { status: 'in_sync' };
-  const fields = fieldChanges(stored.fact, now);
-  return { status: 'drift', drift: { kind: 'different', projectId, customerId, fields, since } };
+  const over = stored !== undefined && hasEndedForGood(stored.fact);
+  if (over && (fact.status !== stored.fact.status || gone)) return { status: 'in_sync' };
+  const missing = { ...ownerOf(found), changedAt: new Date(fact.startedAt) };
+  return compareFact(stored, gone && stored !== undefined ? endedFact(fact, 0) : fact, missing);
 }
 
 /** What those of a page say that need no call to be understood. */

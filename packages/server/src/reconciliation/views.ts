@@ -68,7 +68,7 @@ const RUN = {
 
 export const RunView = named('ReconciliationRun', Closed(RUN));
 
-export const DriftView = named(
+const DriftView = named(
   'Drift',
   Closed({
     object: Type.Literal('drift'),

@@ -8,7 +8,7 @@ import type { StripeConnection } from './connections.ts';
 import { parseEvent, type StripeEvent } from './webhook-event.ts';
 
 /** How far the moment of signing may lie from now, in either direction. */
-export const TOLERANCE_SECONDS = 300;
+const TOLERANCE_SECONDS = 300;
 
 /**
  * Checks the bytes of a webhook against all the secrets of a connection, and reads them.

@@ -12,7 +12,7 @@ export const FIRST_PAYMENT_SECONDS = 23 * HOUR;
 export const TRIAL_NOTICE_SECONDS = 3 * DAY;
 
 /** When something will happen to a subscription by itself, in Unix seconds; null when nothing will. */
-export function nextMoment(subscription: Subscription): number | null {
+function nextMoment(subscription: Subscription): number | null {
   if (hasEnded(subscription)) return null;
   const moments: number[] = [];
   if (subscription.cancel_at !== null) moments.push(subscription.cancel_at);

@@ -77,7 +77,7 @@ function renew(world: World, subscription: Subscription): void {
 }
 
 /** Finalizes a draft and, unless it is sent to the customer, collects it. */
-export function finishInvoice(world: World, invoice: Invoice): void {
+function finishInvoice(world: World, invoice: Invoice): void {
   if (invoice.status === 'draft') finalize(world, invoice);
   if (invoice.status !== 'open' || invoice.collection_method === 'send_invoice') return;
   const customer = world.store.get('customer', invoice.customer);

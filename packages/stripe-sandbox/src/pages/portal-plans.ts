@@ -45,7 +45,7 @@ function productName(world: World, price: Price): string {
 }
 
 /** The prices that the configuration lets a subscription change to, in its own currency. */
-export function offeredPrices(world: World, { features }: PortalConfiguration, subscription: Subscription): Price[] {
+function offeredPrices(world: World, { features }: PortalConfiguration, subscription: Subscription): Price[] {
   const { default_allowed_updates, enabled, products } = features.subscription_update;
   const [item] = subscription.items.data;
   if (!enabled || !default_allowed_updates.includes('price')) return [];

@@ -141,7 +141,7 @@ export function buildItem(
 }
 
 /** Puts an item on a draft, as a line of it. */
-export function putOnInvoice(world: World, invoice: Invoice, item: InvoiceItem): void {
+function putOnInvoice(world: World, invoice: Invoice, item: InvoiceItem): void {
   const subscription = item.parent?.subscription_details.subscription ?? null;
   const lines = pendingLines(world, [item]).map((line) =>
     makeLine(world, invoice.id, subscription, line, invoice.currency),

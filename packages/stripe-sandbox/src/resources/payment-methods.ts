@@ -64,7 +64,7 @@ export function giveMethod(world: World, method: PaymentMethod, customer: Custom
  *
  * @throws StripeError (402) when it is not, (400) when it belongs to somebody else
  */
-export function attachMethod(world: World, id: string, customer: Customer, param = 'id'): PaymentMethod {
+function attachMethod(world: World, id: string, customer: Customer, param = 'id'): PaymentMethod {
   const method = checkMethod(world, id, customer.id, param);
   giveMethod(world, method, customer);
   return method;

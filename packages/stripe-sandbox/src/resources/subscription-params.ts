@@ -49,14 +49,14 @@ const addInvoiceItems = optional(
     }),
   ),
 );
-export const paymentSettings = optional(
+const paymentSettings = optional(
   group({
     payment_method_options: optional(ignored),
     payment_method_types: optional(ignored),
     save_default_payment_method: optional(oneOf('off', 'on_subscription')),
   }),
 );
-export const cancellationDetails = optional(
+const cancellationDetails = optional(
   group({
     comment: optional(clearable(text)),
     feedback: optional(
