@@ -1,7 +1,9 @@
 import { diffSnapshots, evaluate, type FeatureChange, type Instant, type SnapshotBody } from '@tollgate/core';
+import type { Selectable } from 'kysely';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { Task } from '../platform/jobs.ts';
+import type { Schema } from '../schema.ts';
 import { announce, type News } from './announce.ts';
 
 /** Customers a transaction. */
@@ -52,25 +54,41 @@ async function announceBatch({ db, clock }: { db: Database; clock: Clock }): Pro
       )
       .where('next_change_at', '<=', new Date(now))
       .execute();
-    const rounds: News[][] = [];
-    for (const row of passed) {
-      const { changes, next } = passedChanges(row.body, row.next_change_at?.getTime() ?? now, now);
-      const about = {
-        projectId: row.project_id,
-        customerId: row.customer_id,
-        externalId: row.external_id,
-        version: row.version,
-      };
-      changes.forEach(({ at, features }, round) => {
-        const changedAt = new Date(at);
-        const cause = { type: 'time', id: changedAt.toISOString() } as const;
-        rounds[round] = [...(rounds[round] ?? []), { ...about, changedAt, cause, changes: features }];
-      });
-      await moveOn(tx, row.customer_id, next);
-    }
-    for (const round of rounds) await announce(tx, round);
+    await announcePassed(tx, passed, now);
     return customers.length;
   });
+}
+
+/** A current snapshot, with the moment at which time alone changes it next. */
+export type PassedSnapshot = Pick<
+  Selectable<Schema['tollgate.snapshots']>,
+  'project_id' | 'customer_id' | 'external_id' | 'version' | 'body' | 'next_change_at'
+>;
+
+/**
+ * Announces what time has changed in these snapshots until `now`. Before another version takes a snapshot's place: what
+ * the old one's time has changed meanwhile would be told by nobody.
+ * @param snapshots - of customers whose rows are locked
+ */
+export async function announcePassed(tx: Tx, snapshots: readonly PassedSnapshot[], now: Instant): Promise<void> {
+  const rounds: News[][] = [];
+  for (const row of snapshots) {
+    if (row.next_change_at === null || row.next_change_at.getTime() > now) continue;
+      const { changes, next } = passedChanges(row.body, row.next_change_at.getTime(), now);
+    const about = {
+      projectId: row.project_id,
+      customerId: row.customer_id,
+      externalId: row.external_id,
+      version: row.version,
+    };
+    changes.forEach(({ at, features }, round) => {
+      const changedAt = new Date(at);
+      const cause = { type: 'time', id: changedAt.toISOString() } as const;
+      rounds[round] = [...(rounds[round] ?? []), { ...about, changedAt, cause, changes: features }];
+    });
+    await moveOn(tx, row.customer_id, next);
+  }
+  for (const round of rounds) await announce(tx, round);
 }
 
 async function moveOn(tx: Tx, customerId: string, next: Instant | null): Promise<void> {

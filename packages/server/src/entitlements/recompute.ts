@@ -4,6 +4,7 @@ import type { Cause } from '../facts/cause.ts';
 import { loadFactsOf } from '../facts/load-facts.ts';
 import type { Tx } from '../platform/database.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { announcePassed } from './announce-passed.ts';
 import { type Rules, readRules } from './rules.ts';
 import { saveSnapshots } from './save-snapshots.ts';
 
@@ -52,7 +53,7 @@ export async function recomputeLocked(
   );
   const rows = await tx
     .selectFrom('tollgate.snapshots')
-    .select(['external_id', 'version', 'body', 'recorded_at'])
+    .select(['project_id', 'customer_id', 'external_id', 'version', 'body', 'recorded_at', 'next_change_at'])
     .where('project_id', '=', rules.projectId)
     .where(
       'external_id',
@@ -86,6 +87,12 @@ export async function recomputeLocked(
       recordedAt: new Date(Math.max(now, before?.recorded_at.getTime() ?? 0)),
     });
   }
+  const replaced = new Set(fresh.map(({ externalId }) => externalId));
+  await announcePassed(
+    tx,
+    rows.filter(({ external_id }) => replaced.has(external_id)),
+    now,
+  );
   await saveSnapshots(tx, fresh);
   return results;
 }

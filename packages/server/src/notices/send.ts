@@ -37,6 +37,8 @@ export const sendOverHttp: Send = ({ url, headers, body, signal }) =>
       response.destroy();
     });
     request.on('error', (error) => resolve({ error: wordsOf(error) }));
+    // An offer to speak another protocol (101) is neither an answer nor an error.
+    request.on('close', () => resolve({ error: 'The connection was closed without an answer.' }));
     request.end(body);
   });
 

@@ -28,8 +28,17 @@ for (const [net, prefix] of [
 FORBIDDEN.addAddress('::', 'ipv6');
 FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
 FORBIDDEN.addSubnet('ff00::', 8, 'ipv6');
-/** AWS answers there too. */
-FORBIDDEN.addAddress('fd00:ec2::254', 'ipv6');
+/** There clouds answer too: AWS, Google, Oracle, Alibaba, Azure. */
+for (const address of ['fd00:ec2::254', 'fd20:ce::254', 'fd00:c1::a9fe:a9fe']) FORBIDDEN.addAddress(address, 'ipv6');
+for (const address of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) FORBIDDEN.addAddress(address, 'ipv4');
+
+/** IPv6 that a gateway turns into the IPv4 address within it: where that begins, in groups of 16 bits. */
+const TRANSLATED = [
+  { prefix: /^64:ff9b:0:0:0:0:/, at: 6 },
+  { prefix: /^64:ff9b:1:/, at: 6 },
+  { prefix: /^2002:/, at: 1 },
+  { prefix: /^0:0:0:0:0:(?:0|ffff):/, at: 6 },
+] as const;
 
 /**
  * Why a URL cannot be an endpoint, as far as its text tells; null when it can.
@@ -48,14 +57,35 @@ export function endpointProblem(text: string): string | null {
 
 /** Why nothing is sent to an address; null when it is. */
 export function addressProblem(address: string, protocol: string): string | null {
-  const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  const kind = plain === address ? family : 'ipv4';
+  const plain = isIP(address) === 6 ? (translated(address) ?? address) : address;
+  const kind = isIP(plain) === 6 ? 'ipv6' : 'ipv4';
   if (FORBIDDEN.check(plain, kind)) return `must not lead to ${address}, which no app can have`;
   if (protocol === 'http:' && !OWN.check(plain, kind)) {
     return 'may use http only within this machine and private networks; use https';
   }
   return null;
+}
+
+/** The IPv4 address that an IPv6 address leads to; null for one of its own. */
+function translated(address: string): string | null {
+  const groups = groupsOf(address);
+  const whole = groups.join(':');
+  const form = TRANSLATED.find(({ prefix }) => prefix.test(whole));
+  // `::1` is this machine.
+  if (form === undefined || whole === '0:0:0:0:0:0:0:1') return null;
+  return groups
+    .slice(form.at, form.at + 2)
+    .flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff])
+    .join('.');
+}
+
+/** Its eight groups, each as short as it can be written. */
+function groupsOf(address: string): string[] {
+  const { hostname } = new URL(`http://[${address.replace(/%.*$/, '')}]/`);
+  const [before = '', after] = hostname.slice(1, -1).split('::');
+  const head = before.split(':').filter((group) => group !== '');
+  const tail = (after ?? '').split(':').filter((group) => group !== '');
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => '0'), ...tail];
 }
 
 /** The URL's host, when it is an address and no name. */

@@ -213,6 +213,24 @@ describe('what time alone changes', () => {
     expect(told[1].data.snapshot.entitlements.pro_export.valid_to).toBe(end);
     expect(told[2].data.snapshot).toEqual(await entitlements('u_timed'));
   });
+
+  it('is told though something else changes before anybody has looked', async () => {
+    await endpoint();
+    const end = new Date(now + DAY).toISOString();
+    await grant('u_meanwhile', { valid_to: end });
+    await arrived('u_meanwhile', 1);
+    now += DAY + 1;
+    await grant('u_meanwhile', { feature: 'seats', value: 3 });
+    await arrived('u_meanwhile', 3);
+    const told = receiver.of('u_meanwhile').map(({ notice }) => notice);
+    expect(told.map(({ data }) => data.cause.type)).toEqual(['grant', 'time', 'grant']);
+    expect(told.map(({ data }) => data.changes.map((one: { feature: string }) => one.feature))).toEqual([
+      ['pro_export'],
+      ['pro_export'],
+      ['seats'],
+    ]);
+    expect(told[1]).toMatchObject({ timestamp: end, data: { changes: [{ change: 'lost' }] } });
+  });
 });
 
 describe('a delivery that fails', () => {

@@ -1,4 +1,6 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { sendOverHttp } from '../../src/notices/send.ts';
 import { addressProblem, endpointProblem, guardedLookup } from '../../src/notices/target.ts';
 
 describe('where notices may go', () => {
@@ -11,6 +13,8 @@ describe('where notices may go', () => {
     'http://10.1.2.3/hooks',
     'http://app:3000/hooks',
     'https://192.168.0.7/',
+    'https://[64:ff9b::93.184.216.34]/',
+    'http://[fd12:3456::1]/',
   ])('%s is fine', (url) => {
     expect(endpointProblem(url)).toBeNull();
   });
@@ -28,6 +32,14 @@ describe('where notices may go', () => {
     ['https://[fe80::1]/', /no app can have/],
     ['https://[fd00:ec2::254]/', /no app can have/],
     ['https://[::ffff:169.254.169.254]/', /no app can have/],
+    ['http://[::ffff:93.184.216.34]/', /use https/],
+    ['http://[fd20:ce::254]/computeMetadata/v1/', /no app can have/],
+    ['http://100.100.100.200/latest/meta-data', /no app can have/],
+    // What a gateway turns into IPv4: NAT64, 6to4, and the form that came before.
+    ['https://[64:ff9b::169.254.169.254]/', /no app can have/],
+    ['https://[64:ff9b:1::a9fe:a9fe]/', /no app can have/],
+    ['https://[2002:a9fe:a9fe::1]/', /no app can have/],
+    ['https://[::169.254.169.254]/', /no app can have/],
     ['https://0.0.0.0/', /no app can have/],
     // As browsers and Node read numbers: the same address in disguise.
     ['https://2852039166/', /no app can have/],
@@ -47,5 +59,27 @@ describe('where notices may go', () => {
       lookup('localhost', {}, (error, found) => (error ? reject(error) : resolve(found))),
     );
     expect(['127.0.0.1', '::1']).toContain(address);
+  });
+});
+
+describe('a notice that is sent', () => {
+  it.each([
+    ['an offer to speak another protocol', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'],
+    ['nonsense', 'SSH-2.0-OpenSSH_9.9\r\n'],
+    ['a header without end', `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}`],
+    ['nothing', ''],
+  ])('has failed, and holds nobody up, when the answer is %s', async (_, answer) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.end(answer));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const outcome = await sendOverHttp({ url, headers: {}, body: '{}', signal: new AbortController().signal });
+      expect(outcome).toEqual({ error: expect.any(String) });
+    } finally {
+      server.close();
+    }
   });
 });
