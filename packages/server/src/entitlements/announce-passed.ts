@@ -74,7 +74,7 @@ export async function announcePassed(tx: Tx, snapshots: readonly PassedSnapshot[
   const rounds: News[][] = [];
   for (const row of snapshots) {
     if (row.next_change_at === null || row.next_change_at.getTime() > now) continue;
-      const { changes, next } = passedChanges(row.body, row.next_change_at.getTime(), now);
+    const { changes, next } = passedChanges(row.body, row.next_change_at.getTime(), now);
     const about = {
       projectId: row.project_id,
       customerId: row.customer_id,

@@ -5,6 +5,7 @@ import { requestDelivery } from '../entitlements/announce.ts';
 import { refuseBadUrl } from './create-endpoint.ts';
 import type { NoticeDeps } from './deps.ts';
 import { lockEndpoint } from './find-endpoint.ts';
+import { makeDue } from './make-due.ts';
 import { type EndpointRow, needSealer, secretContext } from './secrets.ts';
 import { newSigningSecret } from './signing.ts';
 
@@ -49,7 +50,10 @@ export async function updateEndpoint(
       .where('id', '=', endpointId)
       .returningAll()
       .executeTakeFirstOrThrow();
-    if (row.status === 'enabled') await requestDelivery(tx, endpointId);
+    if (row.status === 'enabled') {
+      await makeDue(tx, endpointId);
+      await requestDelivery(tx, endpointId);
+    }
     const detail = { endpoint: endpointId, changes: patch };
     await recordAudit(tx, { ...context, action: 'webhook_endpoint.updated', projectId, detail }, now);
     return row;

@@ -1,9 +1,11 @@
+import { sql } from 'kysely';
 import { recordAudit } from '../audit/record.ts';
-import { deliveryQueue } from '../entitlements/announce.ts';
+import { deliveryQueue, requestDelivery } from '../entitlements/announce.ts';
 import { enqueue, type Task } from '../platform/jobs.ts';
 import type { Log } from '../platform/log.ts';
 import { delayAfter, type RetryDelays } from '../platform/retry-delay.ts';
 import type { NoticeDeps } from './deps.ts';
+import { makeDue } from './make-due.ts';
 import { type PendingNotice, pendingNotices } from './pending.ts';
 import { type EndpointRow, needSealer, openSecrets } from './secrets.ts';
 import { type Outcome, type Send, sendOverHttp } from './send.ts';
@@ -172,7 +174,7 @@ class Pass {
     // While it hangs or refuses everything, its new notices wait with its old ones.
     const retryAt = this.#failures >= ENOUGH_FAILURES ? new Date(this.#soonest) : null;
     if (this.#arrived || failed) {
-      await db
+      const { numUpdatedRows } = await db
         .updateTable('tollgate.webhook_endpoints')
         .set({
           failing_since: failingSince,
@@ -180,17 +182,31 @@ class Pass {
           ...(this.#arrived ? { last_delivered_at: now } : {}),
           ...(this.#lastError === '' ? {} : { last_error: this.#lastError }),
         })
-        .where('id', '=', id)
-        .execute();
+        .where(this.#isAsSeen())
+        .executeTakeFirstOrThrow();
+      if (numUpdatedRows === 0n) return await this.#beginAgain();
     }
     if (this.#soonest < Number.POSITIVE_INFINITY) await comeBack(this.#deps, id, new Date(this.#soonest));
+  }
+
+  /** What came of sending says nothing of an endpoint that was given another address, or a new beginning, meanwhile. */
+  #isAsSeen() {
+    const { id, url, failing_since: since } = this.#endpoint;
+    return sql<boolean>`id = ${id} and url = ${url} and status = 'enabled' and failing_since is not distinct from ${since}`;
+  }
+
+  async #beginAgain(): Promise<void> {
+    await this.#deps.db.transaction().execute(async (tx) => {
+      await makeDue(tx, this.#endpoint.id);
+      await requestDelivery(tx, this.#endpoint.id);
+    });
   }
 
   async #disable(reason: 'gone' | 'failing'): Promise<void> {
     const { db, clock, log } = this.#deps;
     const { id, project_id: projectId } = this.#endpoint;
     const now = clock.now();
-    await db.transaction().execute(async (tx) => {
+    const disabled = await db.transaction().execute(async (tx) => {
       const row = await tx
         .updateTable('tollgate.webhook_endpoints')
         .set({
@@ -200,15 +216,16 @@ class Pass {
           retry_at: null,
           updated_at: new Date(now),
         })
-        .where('id', '=', id)
-        .where('status', '=', 'enabled')
+        .where(this.#isAsSeen())
         .returning('id')
         .executeTakeFirst();
-      if (row === undefined) return;
+      if (row === undefined) return false;
       const detail = { endpoint: id, reason, last_error: this.#lastError };
       const self = { actor: 'notices', keyId: null, requestId: null };
       await recordAudit(tx, { ...self, action: 'webhook_endpoint.disabled', projectId, detail }, now);
+      return true;
     });
+    if (!disabled) return await this.#beginAgain();
     log.error(
       { endpoint: id, project: projectId, reason, last_error: this.#lastError },
       'A webhook endpoint is disabled: nothing arrives there. Enable it again once it answers; it is sent what it missed',

@@ -39,6 +39,7 @@ export async function replayNotices({ db, clock }: NoticeDeps, replay: Replay, c
         returning 1
       )
       select count(*) as count from queued`.execute(tx);
+    await tx.updateTable('tollgate.webhook_endpoints').set({ retry_at: null }).where('id', '=', endpointId).execute();
     await requestDelivery(tx, endpointId);
     const queued = rows[0]?.count ?? 0;
     const detail = { endpoint: endpointId, since: since.toISOString(), queued };

@@ -292,6 +292,43 @@ describe('a delivery that fails', () => {
     expect(await show(id)).toMatchObject({ disabled_reason: 'gone' });
   });
 
+  it('is tried again at once at a new address, whatever a pass to the old one comes to', async () => {
+    const { id } = await endpoint();
+    receiver.answer = () => 500;
+    await grant('u_moved');
+    await tollgate.until(async () => (await show(id)).failing_since !== null);
+    await makeDue(id, false);
+    const moved = await new Receiver().start();
+    try {
+      await pass(id, {
+        send: async () => {
+          await tollgate.secret.patch(`/webhook-endpoints/${id}`, { url: moved.url });
+          return { status: 410 };
+        },
+      });
+      expect(await show(id)).toMatchObject({ status: 'enabled', failing_since: null, url: moved.url });
+      await tollgate.secret.patch(`/webhook-endpoints/${id}`, { status: 'enabled' });
+      await tollgate.until(() => moved.of('u_moved').length > 0, 3_000, 'a notice at the new address');
+    } finally {
+      await moved.stop();
+    }
+  });
+
+  it('is sent by a replay at once, though the endpoint was to be left alone for hours', async () => {
+    const { id } = await endpoint();
+    receiver.answer = () => 500;
+    await grant('u_again');
+    await tollgate.until(async () => (await show(id)).failing_since !== null);
+    await tollgate.database.pool.query(
+      `update tollgate.webhook_endpoints set retry_at = now() + interval '4 hours' where id = $1`,
+      [id],
+    );
+    receiver.answer = () => 204;
+    receiver.all.length = 0;
+    await tollgate.secret.post(`/webhook-endpoints/${id}/replay`, { since: new Date(now - 1).toISOString() });
+    await tollgate.until(() => receiver.of('u_again').length > 0, 3_000, 'the replayed notice');
+  });
+
   const show = async (id: string) => (await tollgate.secret.get(`/webhook-endpoints/${id}`)).body;
 
   /** The next attempt is due, without waiting for it. */

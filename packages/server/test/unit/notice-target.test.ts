@@ -64,7 +64,10 @@ describe('where notices may go', () => {
 
 describe('a notice that is sent', () => {
   it.each([
-    ['an offer to speak another protocol', 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'],
+    [
+      'an offer to speak another protocol',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+    ],
     ['nonsense', 'SSH-2.0-OpenSSH_9.9\r\n'],
     ['a header without end', `HTTP/1.1 200 OK\r\nx: ${'x'.repeat(100_000)}`],
     ['nothing', ''],
