@@ -303,6 +303,27 @@ describe('money that went back', () => {
   });
 });
 
+describe('what a payer can choose', () => {
+  test('gives away what was paid for, and never somebody’s billing', async () => {
+    await subscriber('by_mail');
+    await importAll({ customer_id_from: 'email', products: [{ product: pro.product }] });
+    const { body } = await tollgate.secret.get('/customers/by_mail@example.com');
+    expect(body).toMatchObject({ stripe_customer_id: null, subscriptions: [{ status: 'active' }] });
+    const portal = { customer_id: 'by_mail@example.com', return_url: 'https://app.example/' };
+    expect((await tollgate.secret.post('/portal/sessions', portal)).body.code).toBe('no_billing_account');
+  });
+
+  test('is no name that every object has', async () => {
+    const { subscription } = await subscriber('inherited');
+    const { id } = await importAll({
+      customer_id_from: 'metadata.constructor',
+      products: [{ product: pro.product }],
+    });
+    expect((await all(id, 'parked')).map((one) => one.object_id)).toContain(subscription);
+    expect(await all(id, 'customers')).toEqual([]);
+  });
+});
+
 describe('an account that several projects share', () => {
   test('each takes its own, and neither the other’s', async () => {
     const made = await tollgate.admin.post('/admin/projects', { name: 'Team', slug: `team-${Date.now()}` });
