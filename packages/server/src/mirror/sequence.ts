@@ -20,6 +20,22 @@ export async function takeNumber(db: Database, connectionId: string, objectId: s
   return issued;
 }
 
+/**
+ * Waits for whoever saves one of the objects, and keeps others from it until the transaction ends: whose they are cannot
+ * change meanwhile. Before any customer is locked.
+ */
+export async function holdObjects(tx: Tx, connectionId: string, objectIds: readonly string[]): Promise<void> {
+  if (objectIds.length === 0) return;
+  await tx
+    .selectFrom('tollgate.object_sequences')
+    .select('object_id')
+    .where('connection_id', '=', connectionId)
+    .where('object_id', 'in', objectIds)
+    .orderBy('object_id')
+    .forShare()
+    .execute();
+}
+
 /** One fetch of one object. */
 export interface Fetch {
   connectionId: string;

@@ -8,7 +8,7 @@ import { mergeResults } from './merge-results.ts';
 import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordMoneyBack } from './record-money-back.ts';
 import { saveOwned } from './save-owned.ts';
-import { applyInOrder, type Fetch } from './sequence.ts';
+import { applyInOrder, type Fetch, holdObjects } from './sequence.ts';
 import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
@@ -60,6 +60,8 @@ async function saveInvoicePayment(
   fetch: Fetch,
   { cause }: SyncRequest,
 ): Promise<SyncResult> {
+  // A subscription that goes to somebody else just now takes along the payments that it finds, and not this one.
+  await holdObjects(tx, fetch.connectionId, subscriptions);
   const owner = await ownerOf(tx, fetch.connectionId, subscriptions);
   if (owner === undefined) return NOBODYS;
   const owned = { projectId: owner.projectId, customerId: owner.customerId };

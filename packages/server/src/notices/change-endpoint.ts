@@ -2,12 +2,15 @@
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import { requestDelivery } from '../entitlements/announce.ts';
-import { refuseBadUrl } from './create-endpoint.ts';
+import { refuseBadUrl, withoutQuery } from './create-endpoint.ts';
 import type { NoticeDeps } from './deps.ts';
 import { lockEndpoint } from './find-endpoint.ts';
 import { makeDue } from './make-due.ts';
 import { type EndpointRow, needSealer, secretContext } from './secrets.ts';
 import { newSigningSecret } from './signing.ts';
+
+/** Each adds a signature to every notice: with too many, receivers refuse the header. The oldest goes first. */
+const MOST_SECRETS = 5;
 
 export interface EndpointTarget {
   projectId: string;
@@ -54,7 +57,8 @@ export async function updateEndpoint(
       await makeDue(tx, endpointId);
       await requestDelivery(tx, endpointId);
     }
-    const detail = { endpoint: endpointId, changes: patch };
+    const changes = { ...patch, ...(patch.url === undefined ? {} : { url: withoutQuery(patch.url) }) };
+    const detail = { endpoint: endpointId, changes };
     await recordAudit(tx, { ...context, action: 'webhook_endpoint.updated', projectId, detail }, now);
     return row;
   });
@@ -79,7 +83,8 @@ export async function rotateSigningSecret(
     const end = now + overlapSeconds * 1000;
     const kept = secrets
       .map((secret) => ({ ...secret, expires_at: earlier(secret.expires_at, end) }))
-      .filter((secret) => Date.parse(secret.expires_at) > now);
+      .filter((secret) => Date.parse(secret.expires_at) > now)
+      .slice(0, MOST_SECRETS - 1);
     const changed = await tx
       .updateTable('tollgate.webhook_endpoints')
       .set({ secrets: JSON.stringify([{ sealed, expires_at: null }, ...kept]), updated_at: new Date(now) })

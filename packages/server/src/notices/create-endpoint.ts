@@ -48,11 +48,17 @@ export async function createEndpoint(
       })
       .returningAll()
       .executeTakeFirstOrThrow();
-    const detail = { endpoint: id, url };
+    const detail = { endpoint: id, url: withoutQuery(url) };
     await recordAudit(tx, { ...context, action: 'webhook_endpoint.created', projectId, detail }, now);
     return made;
   });
   return { row, signingSecret };
+}
+
+/** For the audit trail, which is kept for ever: a query may hold somebody's token. */
+export function withoutQuery(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
 }
 
 /** @throws TollgateError `invalid_request` */

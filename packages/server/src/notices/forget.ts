@@ -1,6 +1,6 @@
 import type { Database } from '../platform/database.ts';
 
-const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+export const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 const BATCH = 5_000;
 
 /** Removes notices after 30 days, and what was to be done with them. The versions that they told of stay. */

@@ -7,5 +7,6 @@ export async function makeDue(tx: Tx, endpointId: string): Promise<void> {
     .set({ next_attempt_at: new Date() })
     .where('endpoint_id', '=', endpointId)
     .where('status', '=', 'pending')
+    .where('next_attempt_at', '>', new Date())
     .execute();
 }

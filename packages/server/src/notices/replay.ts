@@ -7,6 +7,7 @@ import { notFound } from '../platform/errors.ts';
 import type { EndpointTarget } from './change-endpoint.ts';
 import type { NoticeDeps } from './deps.ts';
 import { lockEndpoint } from './find-endpoint.ts';
+import { KEPT_MS } from './forget.ts';
 
 export interface Replay extends EndpointTarget {
   since: Date;
@@ -23,6 +24,8 @@ export interface Replay extends EndpointTarget {
 export async function replayNotices({ db, clock }: NoticeDeps, replay: Replay, context: AuditContext): Promise<number> {
   const { projectId, endpointId, since } = replay;
   const now = clock.now();
+  // What is older is being removed, and goes nowhere any more.
+  const from = new Date(Math.max(since.getTime(), now - KEPT_MS));
   return await db.transaction().execute(async (tx) => {
     await lockEndpoint(tx, projectId, endpointId);
     const customer =
@@ -33,7 +36,7 @@ export async function replayNotices({ db, clock }: NoticeDeps, replay: Replay, c
         insert into tollgate.notice_deliveries (endpoint_id, notice_id, customer_id, sequence, status, next_attempt_at)
         select ${endpointId}, id, customer_id, sequence, 'pending', now()
           from tollgate.notices
-         where project_id = ${projectId} and changed_at >= ${since}
+         where project_id = ${projectId} and changed_at >= ${from}
            and (${customer?.id ?? null}::text is null or customer_id = ${customer?.id ?? null})
         on conflict (endpoint_id, notice_id) do update set status = 'pending', next_attempt_at = now()
         returning 1

@@ -86,6 +86,26 @@ describe("another project's objects answer like objects that do not exist", () =
     }
   });
 
+  it('where they are webhook endpoints, and what was sent to them', async () => {
+    const { secret } = mine;
+    const made = await theirs.secret.post('/webhook-endpoints', { url: 'http://127.0.0.1:9/' });
+    const hidden = (ask: (id: string) => Promise<Answer>) => expectHidden(ask, made.body.id, 'whe_nothing');
+    await hidden((id) => secret.get(`/webhook-endpoints/${id}`));
+    await hidden((id) => secret.get(`/webhook-endpoints/${id}/deliveries`));
+    await hidden((id) => secret.patch(`/webhook-endpoints/${id}`, { url: 'https://mine.example/' }));
+    await hidden((id) => secret.post(`/webhook-endpoints/${id}/rotate`, {}));
+    await hidden((id) => secret.post(`/webhook-endpoints/${id}/replay`, { since: '2020-01-01T00:00:00Z' }));
+    await hidden((id) => secret.delete(`/webhook-endpoints/${id}`));
+    const elsewhere = `project_id=${mine.id}`;
+    await hidden((id) => tollgate.admin.get(`/webhook-endpoints/${id}?${elsewhere}`));
+    await expectHidden((id) => secret.get(`/customers/${id}/payments`), 'vic', 'nobody');
+    await expectHidden((id) => tollgate.admin.get(`/customers/${id}/payments?${elsewhere}`), 'vic', 'nobody');
+    const cursor = Buffer.from('whe_zzz').toString('base64url');
+    expect((await secret.get(`/webhook-endpoints?cursor=${cursor}`)).body.data).toEqual([]);
+    expect((await theirs.secret.get(`/webhook-endpoints/${made.body.id}`)).body.status).toBe('enabled');
+    await theirs.secret.delete(`/webhook-endpoints/${made.body.id}`);
+  });
+
   it('where they are named in a body', async () => {
     const { secret } = mine;
     const checkout = (members: object) => secret.post('/checkout/sessions', { customer_id: 'me', ...urls, ...members });

@@ -396,6 +396,20 @@ describe('an endpoint', () => {
     expect(JSON.stringify(rows)).not.toContain(body.signing_secret.slice(6, 20));
   });
 
+  it('signs with five secrets at most, however often they are rotated, and leaves no token in the audit trail', async () => {
+    const { body } = await tollgate.secret.post('/webhook-endpoints', { url: `${receiver.url}?token=abc123` });
+    await Promise.all(
+      Array.from({ length: 20 }, () => tollgate.secret.post(`/webhook-endpoints/${body.id}/rotate`, {})),
+    );
+    await tollgate.secret.patch(`/webhook-endpoints/${body.id}`, { url: `${receiver.url}?token=abc124` });
+    await grant('u_signatures');
+    await arrived('u_signatures', 1);
+    expect(receiver.of('u_signatures')[0]?.headers['webhook-signature']?.toString().split(' ')).toHaveLength(5);
+    const audit = await tollgate.admin.get(`/admin/audit?project_id=${tollgate.project.id}&limit=100`);
+    expect(JSON.stringify(audit.body)).toContain(receiver.url);
+    expect(JSON.stringify(audit.body)).not.toContain('abc12');
+  });
+
   it('is one of at most ten', async () => {
     const answers = await Promise.all(
       Array.from({ length: 12 }, () => tollgate.secret.post('/webhook-endpoints', { url: receiver.url })),
