@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { parkedWaitingFor } from '../mirror/parked-waiting.ts';
 import type { ObjectRef } from '../mirror/types.ts';
-import type { Database } from '../platform/database.ts';
+import type { Database, Tx } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
 import { requestSync, type SyncJob } from './request-sync.ts';
 import { WAITING } from './statuses.ts';
@@ -31,7 +31,10 @@ export function wakeParkedTask({ db }: { db: Database }): Task {
   };
 }
 
-/** Those under way are woken too: they may have been found to be nobody's a moment too early. */
+/**
+ * Those under way are woken too: they may have been found to be nobody's a moment too early, and be settled as that before
+ * they are looked at again. So it is the object that became known that asks, and no event, which may wait no more.
+ */
 async function wakeNaming(db: Database, connectionId: string, objectId: string): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const woken = await tx
@@ -44,14 +47,28 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
       )
       .returning(['id', 'object_type', 'object_id'])
       .execute();
-    const syncs = syncsOf(woken);
-    for (const sync of syncs) await requestSync(tx, { connectionId, ...sync });
-    // What a reconciliation or an import has found has no event that waits for it.
     const cause = { type: 'catalog', id: objectId } as const;
-    for (const ref of await parkedWaitingFor(tx, connectionId, objectId)) {
-      if (syncs.every((sync) => sync.ref.id !== ref.id)) await requestSync(tx, { connectionId, ref, cause });
+    const refs = new Map(syncsOf(woken).map(({ ref }) => [ref.id, ref]));
+    // What a reconciliation or an import has found has no event that waits for it.
+    for (const ref of await parkedWaitingFor(tx, connectionId, objectId)) refs.set(ref.id, ref);
+    if (await wasNobodysPayment(tx, connectionId, objectId)) refs.set(objectId, { type: 'payment', id: objectId });
+    for (const id of [...refs.keys()].sort()) {
+      await requestSync(tx, { connectionId, ref: refs.get(id) as ObjectRef, cause });
     }
   });
+}
+
+/** Whether something was heard of a payment while its subscription was nobody's, such as one that had been dismissed. */
+async function wasNobodysPayment(tx: Tx, connectionId: string, id: string): Promise<boolean> {
+  const event = await tx
+    .selectFrom('tollgate.events')
+    .select('id')
+    .where('connection_id', '=', connectionId)
+    .where('object_id', '=', id)
+    .where('object_type', '=', 'payment')
+    .where('status', '=', 'ignored')
+    .executeTakeFirst();
+  return event !== undefined;
 }
 
 async function wakeOverdue(db: Database): Promise<void> {

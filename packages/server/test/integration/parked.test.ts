@@ -195,6 +195,25 @@ describe('a purchase of nobody', () => {
     expect(audit.body.data[0]).toMatchObject({ reason: 'A test of our own', detail: { parked: id } });
   });
 
+  test('that has been dismissed, and is attached after all, gives nothing for money that went back meanwhile', async () => {
+    const subscription = await subscribeByHand((await stripe.customers.create()).id);
+    const { id } = await becomesParked(subscription.id);
+    await tollgate.admin.post(`/admin/parked/${id}/dismiss`, { reason: 'Not ours' });
+    await quiet(tollgate);
+    const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
+    const payment = String(data[0]?.payment.payment_intent);
+    tollgate.sandbox.control.dispute(payment);
+    const about = `/admin/events?type=charge.dispute.created&object_id=${payment}`;
+    const heard = async () => (await tollgate.admin.get(about)).body.data[0]?.status === 'ignored';
+    await tollgate.until(heard, 10_000, 'the dispute is ignored');
+    await quiet(tollgate);
+    await attach(id, 'changed_mind');
+    await quiet(tollgate);
+    tollgate.sandbox.control.advance({ seconds: 2 });
+    const { body } = await tollgate.secret.get('/check?customer_id=changed_mind&feature=pro');
+    expect(body).toMatchObject({ entitled: false, reason: 'disputed' });
+  });
+
   test('is settled by itself once its Stripe customer is known', async () => {
     const customer = await stripe.customers.create({});
     const subscription = await subscribeByHand(customer.id);
