@@ -3,11 +3,12 @@
  * subscription comes about as any does; the others are copies of it in the sandbox's file. First a dry run, then the
  * import, then the import once more, which has to change nothing.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Stripe from 'stripe';
+import { addObjects, objectsIn } from './sandbox-file.ts';
 import { ADMIN_KEY, call, type RunningService, startService } from './service.ts';
 
 const N = Number(process.env.N ?? 100_000);
@@ -116,38 +117,30 @@ function nth(n: number): string {
   return String(n).padStart(9, '0');
 }
 
-interface Stored {
-  id: string;
-  [member: string]: unknown;
-}
-
 /** Customer, subscription, its latest invoice and that one's payment: what an import reads of each. */
 async function copyInSandbox(file: string, template: Template, count: number): Promise<void> {
-  const state = JSON.parse(await readFile(file, 'utf8')) as { objects: Record<string, Stored[]> };
-  const { objects } = state;
-  const find = (kind: string, is: (object: Stored) => boolean) => (objects[kind] ?? []).find(is) as Stored;
+  const find = await objectsIn(file);
   const subscription = find('subscription', ({ id }) => id === template.subscription);
   const invoice = find('invoice', ({ id }) => id === subscription.latest_invoice);
-  const payment = find('invoice_payment', (object) => object.invoice === invoice.id);
-  // Without what nobody reads, so that the file of 100,000 is no longer than a text can be.
-  const { id, object, amount_paid, currency, customer, parent, lines, status } = invoice;
   const kept = {
     subscription,
     customer: find('customer', ({ id }) => id === template.customer),
-    invoice: { id, object, amount_paid, currency, customer, parent, lines, status },
-    invoice_payment: payment,
+    invoice,
+    invoice_payment: find('invoice_payment', (object) => object.invoice === invoice.id),
   };
-  const texts = Object.entries(kept).map(([kind, one]) => [kind, JSON.stringify(one)] as const);
-  for (let n = 1; n <= count; n++) {
-    for (const [kind, text] of texts) {
-      const copy = text
-        .replaceAll(template.subscription, `sub_bench${nth(n)}`)
-        .replaceAll(template.customer, `cus_bench${nth(n)}`)
-        .replaceAll(invoice.id, `in_bench${nth(n)}`)
-        .replaceAll('u_0', `u_${n}`)
-        .replaceAll(/"(si|il|pi|inpay)_\w+"/g, `"$1_bench${nth(n)}"`);
-      objects[kind]?.push(JSON.parse(copy));
+  const texts = Object.entries(kept).map(([kind, one]) => ({ kind, text: JSON.stringify(one) }));
+  function* copies() {
+    for (let n = 1; n <= count; n++) {
+      for (const { kind, text } of texts) {
+        const object = text
+          .replaceAll(template.subscription, `sub_bench${nth(n)}`)
+          .replaceAll(template.customer, `cus_bench${nth(n)}`)
+          .replaceAll(invoice.id, `in_bench${nth(n)}`)
+          .replaceAll('u_0', `u_${n}`)
+          .replaceAll(/"(si|il|pi|inpay)_\w+"/g, `"$1_bench${nth(n)}"`);
+        yield { kind, object };
+      }
     }
   }
-  await writeFile(file, JSON.stringify(state));
+  await addObjects(file, copies());
 }

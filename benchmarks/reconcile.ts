@@ -3,11 +3,12 @@
  * of its own. One subscription comes about as any does, by a checkout and its webhooks; the others are copies of it, in
  * the sandbox's file and in the tables, as the mirror would have written them. The run then has to find no drift.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { addObjects, objectsIn } from './sandbox-file.ts';
 import { ADMIN_KEY, call, type RunningService, startService } from './service.ts';
 
 const N = Number(process.env.N ?? 100_000);
@@ -126,26 +127,24 @@ function nth(n: number): string {
 }
 
 async function copyInSandbox(file: string, template: Template, count: number): Promise<void> {
-  const state = JSON.parse(await readFile(file, 'utf8')) as { objects: Record<string, { id: string }[]> };
-  const { objects } = state;
-  const text = (kind: string, id: string) => JSON.stringify((objects[kind] ?? []).find((object) => object.id === id));
-  const [subscription, customer] = [
-    text('subscription', template.subscriptionId),
-    text('customer', template.stripeCustomerId),
+  const find = await objectsIn(file);
+  const texts = [
+    { kind: 'subscription', text: JSON.stringify(find('subscription', ({ id }) => id === template.subscriptionId)) },
+    { kind: 'customer', text: JSON.stringify(find('customer', ({ id }) => id === template.stripeCustomerId)) },
   ];
-  for (let n = 1; n <= count; n++) {
-    const copy = (of: string) =>
-      JSON.parse(
-        of
+  function* copies() {
+    for (let n = 1; n <= count; n++) {
+      for (const { kind, text } of texts) {
+        const object = text
           .replaceAll(template.subscriptionId, `sub_bench${nth(n)}`)
           .replaceAll(template.stripeCustomerId, `cus_bench${nth(n)}`)
           .replaceAll(template.customerId, `cust_bench${nth(n)}`)
-          .replaceAll(/"si_\w+"/g, `"si_bench${nth(n)}"`),
-      );
-    objects.subscription?.push(copy(subscription));
-    objects.customer?.push(copy(customer));
+          .replaceAll(/"si_\w+"/g, `"si_bench${nth(n)}"`);
+        yield { kind, object };
+      }
+    }
   }
-  await writeFile(file, JSON.stringify(state));
+  await addObjects(file, copies());
 }
 
 async function copyInDatabase(on: RunningService, template: Template, count: number): Promise<void> {
