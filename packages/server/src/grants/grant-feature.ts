@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import { ensureCustomer } from '../customers/ensure-customer.ts';
@@ -6,7 +7,8 @@ import { recomputeCustomer } from '../entitlements/recompute.ts';
 import { saveFact } from '../facts/save-fact.ts';
 import type { Tx } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
-import { newId } from '../platform/ids.ts';
+import { KEPT_FOR_MS } from '../platform/http/idempotency.ts';
+import { idWithEnding, repeatableEnding } from '../platform/ids.ts';
 import { getProject } from '../projects/find-project.ts';
 import type { GrantDeps } from './deps.ts';
 import { featureType } from './feature-type.ts';
@@ -26,11 +28,13 @@ export interface GrantInput {
   /** Null: without end. */
   validTo: Date | null;
   reason: string;
+  /** The same for a request and its repeats (`repeatKey`). */
+  repeatKey: string;
 }
 
 /**
  * Gives a customer a feature by hand, or forbids it; the customer need not be known. Grant, snapshot and audit entry
- * commit together, and a check sees it at once.
+ * commit together, and a check sees it at once. A repeat of a request whose commit nobody heard of gets its grant.
  * @throws TollgateError `not_found` (project), `invalid_request`
  */
 export async function grantFeature(deps: GrantDeps, input: GrantInput, context: AuditContext): Promise<GrantRow> {
@@ -43,10 +47,13 @@ export async function grantFeature(deps: GrantDeps, input: GrantInput, context: 
     await refuseMisfit(tx, input);
     const { id: ownId } = await ensureCustomer(tx, { projectId, externalId: customerId, now });
     await lockCustomer(tx, ownId);
+    const ending = repeatableEnding(input.repeatKey);
+    const made = await madeBefore(tx, ownId, ending, now);
+    if (made !== undefined) return made;
     const row = await tx
       .insertInto('tollgate.grants')
       .values({
-        id: newId('grant'),
+        id: idWithEnding('grant', now, ending),
         project_id: projectId,
         customer_id: ownId,
         feature,
@@ -73,6 +80,17 @@ export async function grantFeature(deps: GrantDeps, input: GrantInput, context: 
   });
   deps.snapshots.forget(projectId, customerId);
   return grant;
+}
+
+/** What an earlier try of the same request committed. */
+async function madeBefore(tx: Tx, ownId: string, ending: string, now: number): Promise<GrantRow | undefined> {
+  return await tx
+    .selectFrom('tollgate.grants')
+    .selectAll()
+    .where('customer_id', '=', ownId)
+    .where(sql`right(id, ${ending.length}::int)`, '=', ending)
+    .where('created_at', '>', new Date(now - KEPT_FOR_MS))
+    .executeTakeFirst();
 }
 
 function refuseEmptySpan(from: Date, to: Date | null): void {

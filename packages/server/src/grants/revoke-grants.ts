@@ -58,7 +58,9 @@ export async function revokeGrants(
         await recordAudit(tx, { ...context, ...act }, now);
       }
     }
-    const left = await remaining(tx, customer, feature, now);
+    // Another one may have revoked at a later millisecond than this one began.
+    const at = Math.max(now, ...revoked.map(({ revoked_at }) => revoked_at?.getTime() ?? now));
+    const left = await remaining(tx, customer, feature, at);
     return { projectId: customer.project_id, customerId: customer.external_id, revoked, ...left };
   });
   deps.snapshots.forget(projectId, revocation.customerId);

@@ -3,6 +3,7 @@ import { auditContextOf } from '../audit/context.ts';
 import { sourceView } from '../entitlements/views.ts';
 import { TollgateError } from '../platform/errors.ts';
 import type { App } from '../platform/http/app.ts';
+import { repeatKey } from '../platform/http/repeat-key.ts';
 import {
   Actor,
   Closed,
@@ -84,6 +85,7 @@ export function registerGrantRoutes(app: App, deps: GrantDeps): void {
         validFrom: momentOf(body.valid_from) ?? undefined,
         validTo: momentOf(body.valid_to),
         reason: body.reason,
+        repeatKey: repeatKey(request),
       };
       const grant = await grantFeature(deps, input, auditContextOf(request, body.actor));
       return reply.code(201).send(grantView(grant, body.customer_id));

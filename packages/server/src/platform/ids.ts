@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 export type IdPrefix =
   | 'prj'
@@ -37,6 +37,21 @@ export function newId(prefix: IdPrefix): string {
     increment();
   }
   return `${prefix}_${encodeTime(lastTime)}${Array.from(lastRandom, (digit) => ALPHABET[digit]).join('')}`;
+}
+
+/**
+ * The ending of an id that a request and its repeats make alike, in place of the random part: by it a repeat finds what
+ * the first try made when nobody heard that it was committed.
+ * @param repeatKey - as `repeatKey` gives it
+ */
+export function repeatableEnding(repeatKey: string): string {
+  const bytes = createHash('sha256').update(repeatKey).digest().subarray(0, RANDOM_LENGTH);
+  return Array.from(bytes, (byte) => ALPHABET[byte & 31]).join('');
+}
+
+/** An id that sorts by when it was made, with an ending of `repeatableEnding`. @param now - epoch milliseconds */
+export function idWithEnding(prefix: IdPrefix, now: number, ending: string): string {
+  return `${prefix}_${encodeTime(now)}${ending}`;
 }
 
 /** Adds one to the random part; the carry out of 80 bits moves the time on. */

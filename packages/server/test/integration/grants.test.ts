@@ -64,6 +64,22 @@ describe('a grant', () => {
     });
   });
 
+  test('is made once, although nobody heard that the first try was committed, and anew a day later', async () => {
+    const body = { ...byFeature('g_repeat', 'pro_export'), reason: 'A test' };
+    const grant = async () => {
+      const made = await service.admin.post('/admin/grant', body, { 'idempotency-key': 'a-lost-answer' });
+      // What becomes of the key when the connection breaks at the commit, or the process dies right after it.
+      await service.db.deleteFrom('tollgate.idempotency_keys').execute();
+      return made.body.id;
+    };
+    const first = await grant();
+    expect(await grant()).toBe(first);
+    expect(await auditOf('g_repeat')).toHaveLength(1);
+    const created_at = new Date(service.clock.now() - DAY_MS);
+    await service.db.updateTable('tollgate.grants').set({ created_at }).where('id', '=', first).execute();
+    expect(await grant()).not.toBe(first);
+  });
+
   test('is seen by every check that follows it, time and again', async () => {
     for (let round = 0; round < 20; round++) {
       const granted = await project.grant('g_again', 'pro_export');

@@ -18,7 +18,8 @@ export interface IdempotencyOptions {
   staleAfterMs?: number;
 }
 
-const KEPT_FOR_MS = 24 * 60 * 60 * 1000;
+/** For so long a repeat is one; after that the same key stands for a new request. */
+export const KEPT_FOR_MS = 24 * 60 * 60 * 1000;
 const STALE_AFTER_MS = 60_000;
 /** A handler that hangs for longer stops counting as alive. */
 const LONGEST_RUN_MS = 10 * 60_000;
