@@ -10,6 +10,7 @@ const CLOCK = new URL('virtual/time.ts', here).href;
 const MATH = new URL('virtual/math.ts', here).href;
 const REPLACED: Readonly<Record<string, string>> = {
   pg: new URL('virtual/pg.ts', here).href,
+  'typebox/compile': new URL('virtual/validators.ts', here).href,
   'node:crypto': new URL('virtual/crypto.ts', here).href,
   'node:timers/promises': new URL('virtual/timers-promises.ts', here).href,
 };

@@ -95,6 +95,7 @@ class Progress {
   #operations = 0;
   #troubles = 0;
   #drifts = 0;
+  #processorMs = 0;
   #shownAt = 0;
 
   constructor(seeds: number) {
@@ -109,6 +110,7 @@ class Progress {
       this.#operations += outcome.result.operations.length;
       this.#troubles += outcome.result.troubles.length;
       this.#drifts += outcome.result.unexplainedDrifts;
+      this.#processorMs += outcome.result.processorMs;
     }
     if (Date.now() - this.#shownAt < PROGRESS_EVERY_MS) return;
     this.#shownAt = Date.now();
@@ -122,7 +124,7 @@ class Progress {
   end(): void {
     const seconds = Math.round((Date.now() - this.#startedAt) / 1000);
     print(
-      `${this.#done} seeds in ${seconds} s: ${Math.round(this.#months)} customer-months, ${this.#operations} operations, ${this.#troubles} troubles, ${this.#steps} steps, ${this.#drifts} drifts without a lost event`,
+      `${this.#done} seeds in ${seconds} s: ${Math.round(this.#months)} customer-months, ${this.#operations} operations, ${this.#troubles} troubles, ${this.#steps} steps, ${this.#drifts} drifts without a lost event, ${(this.#processorMs / this.#months).toFixed(1)} ms of processor per customer-month (without PostgreSQL's)`,
     );
   }
 }

@@ -37,8 +37,16 @@ export async function lookInPassing(stage: Stage, number: number, feature: strin
   complain(stage, person, feature, answer.body, { must, may, exact: null }, 'in passing');
 }
 
-/** Every feature of a customer, while nothing is under way. @returns what was answered */
-export async function lookAtRest(stage: Stage, number: number, process: Process | undefined): Promise<Given[]> {
+/**
+ * What a customer may use, while nothing is under way: every feature as a whole, and some asked for one by one.
+ * @returns what was answered
+ */
+export async function lookAtRest(
+  stage: Stage,
+  number: number,
+  process: Process | undefined,
+  oneByOne: readonly string[] = FEATURE_CODES,
+): Promise<Given[]> {
   const { universe, ledger } = stage;
   const { person, project } = stage.people[number] as Stage['people'][number];
   const at = universe.now;
@@ -47,10 +55,20 @@ export async function lookAtRest(stage: Stage, number: number, process: Process 
   if (all.status !== 200) throw new Violation('answers', `entitlements answered ${all.status}`);
   const given: Given[] = [];
   for (const feature of FEATURE_CODES) {
+    const shown = all.body.entitlements[feature];
+    const seen = { entitled: shown !== undefined, value: shown?.value ?? null, unlimited: shown?.unlimited ?? false };
+    complain(
+      stage,
+      person,
+      feature,
+      { ...seen, reason: 'entitlements' },
+      ledger.bounds(person, feature, at),
+      'at rest',
+    );
+    if (!oneByOne.includes(feature)) continue;
     const { status, body } = await universe.ask('GET', checkPath(person, feature), options);
     if (status !== 200) throw new Violation('answers', `check answered ${status}`);
     complain(stage, person, feature, body, ledger.bounds(person, feature, at), 'at rest');
-    const shown = all.body.entitlements[feature];
     if ((shown !== undefined) !== body.entitled || (shown !== undefined && shown.value !== body.value)) {
       throw new Violation(
         'one_answer',
@@ -103,7 +121,14 @@ export async function askAgain(stage: Stage, { person, project, feature, at, dec
   }
 }
 
-function complain(stage: Stage, person: Person, feature: string, got: Decision, bounds: Bounds, when: string): void {
+function complain(
+  stage: Stage,
+  person: Person,
+  feature: string,
+  got: Omit<Decision, 'valid_to' | 'version'>,
+  bounds: Bounds,
+  when: string,
+): void {
   const { must, may, exact } = bounds;
   const where = `${name(stage, person)}, ${feature}, ${new Date(stage.universe.now).toISOString()}, ${when}`;
   const states = () =>

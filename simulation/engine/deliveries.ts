@@ -37,6 +37,7 @@ export class Deliveries implements Source {
   readonly #random: Random;
   #waiting: Delivery[] = [];
   #underWay = 0;
+  #last = { sentAt: Number.NaN, waitMs: 0 };
 
   constructor(seed: string, chaos: Chaos, processes: () => readonly Process[], watch: DeliveryWatch) {
     this.#random = new Random(`${seed}/deliveries`);
@@ -99,7 +100,10 @@ export class Deliveries implements Source {
 
   #add(event: StripeEvent, body: string): void {
     const now = virtualTime.now();
-    let waitMs = this.#random.below(3_000);
+    // What one thing set off is often sent in one go.
+    const together = this.#last.sentAt === now && this.#random.chance(0.8);
+    let waitMs = together ? this.#last.waitMs : this.#random.below(3_000);
+    this.#last = { sentAt: now, waitMs };
     const delay = this.#chaos.strikes('delay');
     if (delay !== null) {
       waitMs = delay.chance(0.3) ? delay.below(72 * HOUR) : delay.below(2 * HOUR);

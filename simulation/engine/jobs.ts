@@ -106,8 +106,12 @@ export class JobDriver implements Source {
         where id = $2 and locked_at is null returning attempts, payload`,
       [process.name, job.id, new Date(virtualTime.now())],
     );
-    this.#changed = true;
-    if (claimed === undefined) return;
+    if (claimed === undefined) {
+      this.#changed = true;
+      return;
+    }
+    // Nobody else's turn comes by that: there is no need to look again.
+    this.#waiting.splice(this.#waiting.indexOf(job), 1);
     if (job.queue !== null) {
       await ask(`update graphile_worker._private_job_queues set locked_by = $1, locked_at = $3 where id = $2`, [
         process.name,
@@ -132,7 +136,7 @@ export class JobDriver implements Source {
     void owners.run(process, () =>
       this.#scheduler.step(`end ${job.task}${error === null ? '' : ` (${error.slice(0, 60)})`}`, async () => {
         this.#underWay.set(process, Math.max(0, (this.#underWay.get(process) ?? 1) - 1));
-        this.#changed = true;
+        if (error !== null || job.queue !== null) this.#changed = true;
         if (error === null) {
           await ask('delete from graphile_worker._private_jobs where id = $1 and locked_by = $2', [
             job.id,

@@ -37,7 +37,7 @@ export class Process implements Owner {
     this.#died.promise.catch(() => {});
   }
 
-  async start(transport: Transport, logLevel: string): Promise<void> {
+  async start(transport: Transport, { logLevel, pageSize }: { logLevel: string; pageSize: number }): Promise<void> {
     await owners.run(this, async () => {
       const client = createStripeClient({
         secretKey: STRIPE_KEY,
@@ -55,9 +55,8 @@ export class Process implements Owner {
         adminKey: ADMIN_KEY,
         sealer: null,
         reconcileCron: '0 3 * * *',
-        // Small pages, so that a small world has several.
         callsPerSecond: null,
-        reconcile: { pageSize: 4 },
+        reconcile: { pageSize },
         runJobs: async ({ tasks }) => {
           // Fast and slow work have workers of their own; here anybody takes anything.
           this.tasks = { ...this.tasks, ...tasks };

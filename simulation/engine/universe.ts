@@ -25,6 +25,8 @@ export interface UniverseOptions {
   /** Single troubles that do not happen. */
   without: ReadonlySet<string>;
   processes: number;
+  /** Objects that a reconciliation asks for at once. */
+  pageSize: number;
   readsAreSteps?: boolean;
   watch: DeliveryWatch & { happened(event: StripeEvent): void };
   trace?: ((line: string) => void) | undefined;
@@ -53,12 +55,12 @@ export class Universe {
   #keys = 0;
   readonly #random: Random;
   readonly #transport: Transport;
-  readonly #logLevel: string;
+  readonly #settings: { logLevel: string; pageSize: number };
 
   private constructor(options: UniverseOptions) {
     const { seed, watch } = options;
     this.#random = new Random(`${seed}/universe`);
-    this.#logLevel = options.logLevel ?? 'silent';
+    this.#settings = { logLevel: options.logLevel ?? 'silent', pageSize: options.pageSize };
     this.scheduler = new Scheduler(`${seed}/schedule`, options.trace ?? null);
     this.chaos = new Chaos(seed, options.troubles, options.without);
     this.world = new World({ seed: this.#random.below(2 ** 31), delivery: undefined });
@@ -199,7 +201,7 @@ export class Universe {
     // It reads files: the rest of the world waits for that, so that what follows does not depend on the disk.
     await this.scheduler.step(`start ${process.name}`, async () => {
       this.scheduler.exclusive = true;
-      await process.start(this.#transport, this.#logLevel);
+      await process.start(this.#transport, this.#settings);
       this.scheduler.exclusive = false;
     });
     this.processes.push(process);

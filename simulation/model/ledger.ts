@@ -50,6 +50,8 @@ export class Ledger {
   readonly owners = new Map<string, Person>();
   readonly #histories = new Map<string, History>();
   readonly #touched = new Set<string>();
+  /** People, by key, to whom something happened since `everybodyWasSeen`. */
+  readonly #moved = new Set<string>();
   /** Events that the service said it has. */
   readonly acknowledged = new Set<string>();
   lostSinceCalm = 0;
@@ -69,6 +71,21 @@ export class Ledger {
     if (typeof customer !== 'string') return;
     if (this.#touched.size === 0) queueMicrotask(() => this.#look());
     this.#touched.add(customer);
+    const owner = this.owners.get(customer);
+    if (owner !== undefined) this.happenedTo(owner);
+  }
+
+  /** What they may do could be another thing than when they were seen last, for other reasons than time alone. */
+  happenedTo(person: Person): void {
+    this.#moved.add(keyOf(person));
+  }
+
+  hasMoved(person: Person): boolean {
+    return this.#moved.has(keyOf(person)) || this.#moved.has(person.project);
+  }
+
+  everybodyWasSeen(): void {
+    this.#moved.clear();
   }
 
   lost(): void {
@@ -111,6 +128,7 @@ export class Ledger {
     const changed = structuredClone(this.currentRules(project));
     change(changed);
     this.rules.get(project)?.push(changed);
+    this.#moved.add(project);
   }
 
   grantsOf(person: Person): KnownGrant[] {

@@ -89,7 +89,9 @@ export function makeStory(seed: string, size: Size): Story {
   }
   operations.sort((a, b) => a.at - b.at || a.id - b.id);
   const calms: number[] = [];
-  for (let at = startsAt + 2.5 * MONTH; at < endsAt - MONTH / 2; at += (1.5 + random.next() * 2) * MONTH)
+  // Where little happens there is less to compare.
+  const apart = size.pace < 0.5 ? 2 * MONTH : MONTH;
+  for (let at = startsAt + 2.5 * MONTH; at < endsAt - MONTH / 2; at += (1.5 + random.next() * 2) * apart)
     calms.push(at);
   calms.push(endsAt);
   return {

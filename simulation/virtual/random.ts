@@ -1,12 +1,13 @@
 /** Chance as the simulation has it: every number follows from the seed. */
-import { createHash } from 'node:crypto';
-
 /** A seeded source of numbers (splitmix32 over a counter). */
 export class Random {
   #state: number;
 
   constructor(seed: string) {
-    this.#state = createHash('sha256').update(seed).digest().readUInt32LE(0);
+    // FNV-1a: there is one of these for each thing that could go wrong.
+    let hash = 0x811c9dc5;
+    for (let index = 0; index < seed.length; index += 1) hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);
+    this.#state = hash >>> 0;
   }
 
   /** A number in [0, 1). */
