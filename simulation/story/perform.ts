@@ -126,7 +126,7 @@ async function checkout(act: Act, prices: readonly Price[]): Promise<string | nu
 function choose({ random, story }: Act, prices: readonly Price[]): Price {
   if (prices[0]?.interval === null) return random.pick(prices);
   const interval = random.weighted(
-    story.pace < 0.5 ? { week: 2, month: 28, year: 70 } : { week: 15, month: 55, year: 30 },
+    story.pace < 0.5 ? { week: 1, month: 9, year: 90 } : { week: 15, month: 55, year: 30 },
   );
   return random.pick(prices.filter((price) => price.interval === interval));
 }
@@ -153,7 +153,7 @@ function changePlan(act: Act): string | null {
   if (sub === undefined || item === undefined) return null;
   const recurring = project.prices.filter(({ interval }) => interval !== null);
   const current = recurring.find(({ id }) => id === item.price.id);
-  const price = act.operation.kind === 'change_plan' || current === undefined ? random.pick(recurring) : current;
+  const price = act.operation.kind === 'change_plan' || current === undefined ? choose(act, recurring) : current;
   const proration = random.pick(['create_prorations', 'always_invoice', 'none']);
   const form = {
     items: [{ id: item.id, price: price.id, quantity: price.byQuantity ? 1 + random.below(6) : 1 }],
@@ -412,22 +412,28 @@ function deleteCustomer(act: Act): string | null {
 
 /** A colleague makes a subscription in the dashboard, without any mark. */
 function subscribeByHand(act: Act): string | null {
-  const { universe, project, random } = act;
+  const { universe, project } = act;
   const [customer] = stripeCustomers(act);
   if (customer === undefined) return null;
-  const price = random.pick(project.prices.filter(({ interval }) => interval !== null));
+  const price = choose(
+    act,
+    project.prices.filter(({ interval }) => interval !== null),
+  );
   const made = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
   return made === null ? null : `gets ${describe(act, price)} by hand (${made.id})`;
 }
 
 /** A Stripe customer that somebody made by hand becomes this customer's, with what it has. */
 async function linkByHand(act: Act): Promise<string | null> {
-  const { universe, ledger, person, project, random } = act;
+  const { universe, ledger, person, project } = act;
   if (stripeCustomers(act).length > 0) return null;
   const customer = atStripe(universe, 'POST', '/customers', { email: `${person.customer}@example.com` });
   const card = atStripe(universe, 'POST', '/payment_methods/pm_card_visa/attach', { customer: customer.id });
   atStripe(universe, 'POST', `/customers/${customer.id}`, { invoice_settings: { default_payment_method: card.id } });
-  const price = random.pick(project.prices.filter(({ interval }) => interval !== null));
+  const price = choose(
+    act,
+    project.prices.filter(({ interval }) => interval !== null),
+  );
   atStripe(universe, 'POST', '/subscriptions', { customer: customer.id, items: [{ price: price.id }] });
   // From the moment of asking on the service may know.
   ledger.owners.set(customer.id, person);
