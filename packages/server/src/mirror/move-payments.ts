@@ -9,14 +9,13 @@ export interface Move {
   /** Who had the subscription; locked. */
   from: readonly string[];
   to: { projectId: string; customerId: string };
-  cause: Cause;
 }
 
 /**
  * A subscription went to another customer: its payments go with it in the ledger, and those that are facts are looked at
  * again after the commit, which takes them, with their refunds and disputes, to whoever has the subscription now.
  */
-export async function movePayments(tx: Tx, { connectionId, subscriptionId, from, to, cause }: Move): Promise<void> {
+export async function movePayments(tx: Tx, { connectionId, subscriptionId, from, to }: Move): Promise<void> {
   if (from.length === 0) return;
   await tx
     .updateTable('tollgate.payments')
@@ -33,6 +32,8 @@ export async function movePayments(tx: Tx, { connectionId, subscriptionId, from,
     .where(sql<boolean>`body -> 'lines' @> ${paidFor}::jsonb`)
     .orderBy('object_id')
     .execute();
+  // Not for the sake of an event: such a job does nothing once its event has been answered.
+  const cause: Cause = { type: 'customer', id: to.customerId };
   for (const { object_id: id } of facts) {
     const job = { connectionId, ref: { type: 'payment', id }, cause };
     await enqueue(tx, 'sync_object', job, { jobKey: `sync:${connectionId}:${id}` });

@@ -68,7 +68,6 @@ export async function syncSubscription(
       subscriptionId: id,
       from: displaced,
       to: owned,
-      cause: request.cause,
     });
     const payments = paymentsIn(fetched.subscription.latest_invoice);
     await recordInvoicePayments(tx, connection.id, [{ ...owned, payments }]);

@@ -187,6 +187,17 @@ describe('a subscription that goes to another customer', () => {
     expect((await paymentsOf('hal')).data).toMatchObject([
       { id: payment, refunds: [{ status: 'succeeded' }], disputes: [{ status: 'needs_response' }] },
     ]);
+
+    // The operator's word is there, and it is an event that carries it out.
+    await tollgate.database.pool.query(
+      `update tollgate.attachments set customer_id = (select id from tollgate.customers where external_id = 'gus')
+        where object_id = $1`,
+      [subscription.id],
+    );
+    await stripe.subscriptions.update(subscription.id, { metadata: { looked_at: 'again' } });
+    await heard();
+    await tollgate.until(async () => (await decision('gus')) === 'not: disputed');
+    expect(await decision('hal')).toBe('not: no_source');
   });
 });
 
