@@ -53,7 +53,7 @@ export class Crew {
 
   async #start(): Promise<ChildProcess> {
     const env = { ...process.env, ...(this.#bug === null ? {} : { SIMULATION_BUG: this.#bug }) };
-    const child = fork(WORKER, [], { env, execArgv: ['--no-warnings'] });
+    const child = fork(WORKER, [], { env, execArgv: ['--no-warnings', '--max-semi-space-size=64'] });
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
       child.once('exit', (code) => reject(new Error(`A process of the simulation ended with ${code} while it began.`)));

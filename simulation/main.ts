@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
     without: { type: 'string' },
     bug: { type: 'string' },
     bugs: { type: 'boolean', default: false },
+    minutes: { type: 'string' },
     trace: { type: 'boolean', default: false },
     'no-shrink': { type: 'boolean', default: false },
   },
@@ -41,6 +42,7 @@ const plan: Plan = {
   without: values.without === undefined ? [] : values.without.split(',').filter(Boolean),
   bug: values.bug ?? null,
   trace: values.trace,
+  minutes: values.minutes === undefined ? null : Number(values.minutes),
   shrink: !values['no-shrink'],
 };
 if (plan.bug !== null && !BUGS.some(({ name }) => name === plan.bug)) {

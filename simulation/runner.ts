@@ -19,11 +19,14 @@ export interface Plan {
   bug: string | null;
   trace: boolean;
   shrink: boolean;
+  /** No seed begins later than so many minutes after the start; null: all are run. */
+  minutes: number | null;
 }
 
 /** Failures after which it is not worth going on. */
 const MOST_FAILURES = 5;
 const PROGRESS_EVERY_MS = 5_000;
+const SIGN_OF_LIFE_EVERY_MS = 30_000;
 
 /** @returns whether every promise was kept */
 export async function runSeeds(plan: Plan): Promise<boolean> {
@@ -32,8 +35,10 @@ export async function runSeeds(plan: Plan): Promise<boolean> {
   const progress = new Progress(plan.seeds.length);
   const waiting = [...plan.seeds];
   let failures = 0;
+  const lastStart = plan.minutes === null ? Number.POSITIVE_INFINITY : Date.now() + plan.minutes * 60_000;
   const work = async () => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      if (Date.now() > lastStart) return;
       const order = orderOf(plan, seed, cluster.url);
       const outcome = await crew.run(order);
       progress.add(outcome);
@@ -94,9 +99,10 @@ class Progress {
   #steps = 0;
   #operations = 0;
   #troubles = 0;
-  #drifts = 0;
   #processorMs = 0;
   #shownAt = 0;
+  /** A large seed takes minutes. */
+  readonly #signOfLife = setInterval(() => this.#show(), SIGN_OF_LIFE_EVERY_MS).unref();
 
   constructor(seeds: number) {
     this.#seeds = seeds;
@@ -109,22 +115,25 @@ class Progress {
       this.#steps += outcome.result.steps;
       this.#operations += outcome.result.operations.length;
       this.#troubles += outcome.result.troubles.length;
-      this.#drifts += outcome.result.unexplainedDrifts;
       this.#processorMs += outcome.result.processorMs;
     }
-    if (Date.now() - this.#shownAt < PROGRESS_EVERY_MS) return;
+    if (Date.now() - this.#shownAt >= PROGRESS_EVERY_MS) this.#show();
+  }
+
+  #show(): void {
     this.#shownAt = Date.now();
     const seconds = (Date.now() - this.#startedAt) / 1000;
-    const left = Math.round((seconds / this.#done) * (this.#seeds - this.#done));
+    const left = this.#done === 0 ? '?' : Math.round((seconds / this.#done) * (this.#seeds - this.#done));
     print(
-      `${this.#done}/${this.#seeds} seeds, ${Math.round(this.#months)} customer-months, ${(this.#done / seconds).toFixed(2)} seeds/s, ${(this.#months / seconds).toFixed(1)} customer-months/s, ${left} s left`,
+      `${Math.round(seconds)} s: ${this.#done}/${this.#seeds} seeds, ${Math.round(this.#months)} customer-months, ${(this.#months / seconds).toFixed(1)} customer-months/s, ${left} s left for all`,
     );
   }
 
   end(): void {
+    clearInterval(this.#signOfLife);
     const seconds = Math.round((Date.now() - this.#startedAt) / 1000);
     print(
-      `${this.#done} seeds in ${seconds} s: ${Math.round(this.#months)} customer-months, ${this.#operations} operations, ${this.#troubles} troubles, ${this.#steps} steps, ${this.#drifts} drifts without a lost event, ${(this.#processorMs / this.#months).toFixed(1)} ms of processor per customer-month (without PostgreSQL's)`,
+      `${this.#done} seeds in ${seconds} s: ${Math.round(this.#months)} customer-months, ${this.#operations} operations, ${this.#troubles} troubles, ${this.#steps} steps, ${(this.#processorMs / this.#months).toFixed(1)} ms of processor per customer-month (without PostgreSQL's)`,
     );
   }
 }

@@ -10,6 +10,8 @@ export interface Troubles {
   delay: number;
   /** A call to Stripe fails: 500, 429, a broken connection; with or without having been carried out. */
   stripe: number;
+  /** An answer of Stripe's is seconds on its way: what it says may be old when it arrives. */
+  slow: number;
   /** Stripe is away for some minutes, from one call on. */
   outage: number;
   /** A connection to the database breaks before or after a commit. */
@@ -27,6 +29,7 @@ export const NO_TROUBLE: Troubles = {
   duplicate: 0,
   delay: 0,
   stripe: 0,
+  slow: 0,
   outage: 0,
   database: 0,
   death: 0,
@@ -39,6 +42,7 @@ export const MUCH_TROUBLE: Troubles = {
   duplicate: 0.12,
   delay: 0.12,
   stripe: 0.04,
+  slow: 0.04,
   outage: 0.002,
   database: 0.004,
   death: 0.0008,

@@ -2,13 +2,14 @@
 import { answerApi } from '../../packages/stripe-sandbox/src/api.ts';
 import type { World } from '../../packages/stripe-sandbox/src/world.ts';
 import { Random } from '../virtual/random.ts';
-import { virtualTime } from '../virtual/time.ts';
+import { sleep, virtualTime } from '../virtual/time.ts';
 import type { Chaos } from './chaos.ts';
 import type { Scheduler } from './scheduler.ts';
 
 export const STRIPE_KEY = 'sk_test_of_the_simulation';
 /** A call takes between one and so many milliseconds. */
 const LONGEST_CALL_MS = 400;
+const SLOWEST_ANSWER_MS = 20_000;
 const LONGEST_OUTAGE_MS = 20 * 60_000;
 
 interface Answer {
@@ -77,6 +78,12 @@ export function createTransport(world: World, scheduler: Scheduler, chaos: Chaos
         : await scheduler.step(`stripe ${method} ${path.slice(0, 80)}`, () =>
             answer(method, path, headers, body ?? ''),
           );
+      const slow = scheduler.exclusive ? null : chaos.strikes('slow');
+      if (slow !== null) {
+        const waitMs = slow.below(SLOWEST_ANSWER_MS);
+        chaos.note('slow', virtualTime.now(), `the answer to ${method} ${path.slice(0, 60)} takes ${waitMs} ms`);
+        await sleep(waitMs);
+      }
       return {
         getStatusCode: () => given.status,
         getHeaders: () =>

@@ -55,8 +55,6 @@ export class Ledger {
   /** Events that the service said it has. */
   readonly acknowledged = new Set<string>();
   lostSinceCalm = 0;
-  /** Differences that a reconciliation found although no event was lost. */
-  unexplainedDrifts = 0;
 
   constructor(world: World) {
     this.#world = world;
