@@ -69,7 +69,8 @@ test('goes on at its page, and does nothing twice', async () => {
   expect(left).toBeLessThan(CUSTOMERS);
   start();
   await until(async () => (await row()).status !== 'running', 30_000, 'the import ends');
-  expect(await row()).toMatchObject({ status: 'completed', counts: { applied: CUSTOMERS, unchanged: 0 } });
+  // A process that died behind a page's commit leaves the page to be looked at again: it is unchanged then.
+  expect(await row()).toMatchObject({ status: 'completed', counts: { applied: CUSTOMERS } });
   for (const table of ['facts', 'fact_versions', 'snapshots', 'snapshot_versions', 'customers', 'import_gains']) {
     const { rows } = await database.pool.query(`select count(*)::int as count from tollgate.${table}`);
     expect([table, rows[0].count]).toEqual([table, CUSTOMERS]);
