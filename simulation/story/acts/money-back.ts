@@ -1,0 +1,89 @@
+/** Money goes back: refunds, and disputes that somebody's bank decides. */
+import { type Act, stripeCustomers } from '../act.ts';
+import { atStripe, type Stage } from '../stage.ts';
+
+export function refund(act: Act): string | null {
+  const { universe, random } = act;
+  const charge = pickCharge(act, (candidate) => candidate.amount_refunded < candidate.amount && !candidate.disputed);
+  if (charge === undefined) return null;
+  const left = charge.amount - charge.amount_refunded;
+  const amount = random.chance(0.55) ? left : 1 + random.below(left);
+  const made = atStripe(universe, 'POST', '/refunds', { charge: charge.id, amount });
+  return made === null ? null : `gets ${amount} of ${charge.amount} of ${charge.payment_intent} back`;
+}
+
+export function refundFails(act: Act): string | null {
+  const { universe, random } = act;
+  const mine = new Set(stripeCustomers(act));
+  const refunds = universe.world.store
+    .all('refund')
+    .filter(
+      ({ customer, status }) =>
+        customer !== null && mine.has(customer) && (status === 'pending' || status === 'succeeded'),
+    );
+  if (refunds.length === 0) return null;
+  const chosen = random.pick(refunds);
+  const fails = random.chance(0.7);
+  try {
+    if (fails) universe.control.failRefund(chosen.id);
+    else universe.control.succeedRefund(chosen.id);
+  } catch {
+    return null;
+  }
+  return `the refund of ${chosen.amount} of ${chosen.payment_intent} ${fails ? 'fails after all' : 'goes through'}`;
+}
+
+export function dispute(act: Act): string | null {
+  const { universe, random } = act;
+  const sessions = act.universe.world.store.all('checkout.session');
+  const bought = new Set(sessions.filter(({ mode }) => mode === 'payment').map(({ payment_intent: id }) => id));
+  const charge = pickCharge(
+    act,
+    (candidate) =>
+      !candidate.disputed && candidate.amount_refunded < candidate.amount && bought.has(candidate.payment_intent),
+  );
+  if (charge === undefined) return null;
+  const cause = random.pick(['fraudulent', 'inquiry', 'product_not_received'] as const);
+  try {
+    universe.control.dispute(charge.id, cause);
+  } catch {
+    return null;
+  }
+  return `disputes ${charge.payment_intent} (${cause})`;
+}
+
+export function closeDispute(act: Act): string | null {
+  const { universe, random } = act;
+  const mine = new Set(stripeCustomers(act));
+  const open = universe.world.store.all('dispute').filter(({ charge, status }) => {
+    const owner = universe.world.store.get('charge', charge)?.customer;
+    return owner != null && mine.has(owner) && ['needs_response', 'under_review'].includes(status);
+  });
+  if (open.length === 0) return null;
+  const chosen = random.pick(open);
+  const verdict = random.pick(['won', 'lost'] as const);
+  try {
+    universe.control.closeDispute(chosen.id, verdict);
+  } catch {
+    return null;
+  }
+  return `the dispute about ${chosen.payment_intent} is ${verdict}`;
+}
+
+type Charge = NonNullable<ReturnType<Stage['universe']['world']['store']['get']>> & {
+  id: string;
+  amount: number;
+  amount_refunded: number;
+  disputed: boolean;
+  payment_intent: string | null;
+};
+
+function pickCharge(act: Act, fits: (charge: Charge) => boolean): Charge | undefined {
+  const mine = new Set(stripeCustomers(act));
+  const charges = (
+    act.universe.world.store.all('charge') as unknown as (Charge & { customer: string | null; status: string })[]
+  ).filter(
+    (charge) => charge.customer !== null && mine.has(charge.customer) && charge.status === 'succeeded' && fits(charge),
+  );
+  return charges.length === 0 ? undefined : act.random.pick(charges);
+}
