@@ -2,29 +2,9 @@
  * What access should be, by the words of the contract, one moment at a time: no windows, nothing clever, and nothing of
  * Tollgate's own code. May this customer use this feature at this moment, if Stripe says that and the rules are these?
  */
-import type { ObjectState, PurchaseState, SubscriptionState } from './stripe-state.ts';
-
-export interface Mapping {
-  code: string;
-  value?: number;
-  unlimited?: boolean;
-  per_unit?: boolean;
-  access_days?: number;
-}
-
-export interface Rules {
-  features: Record<string, { type: 'boolean' | 'limit'; aggregation: 'max' | 'sum' }>;
-  /** By product and by price; a price's replaces its product's. */
-  products: Record<string, Mapping[]>;
-  prices: Record<string, Mapping[]>;
-  policy: {
-    past_due_grace_days: number;
-    renewal_slack_hours: number;
-    pause_collection: 'grant' | 'deny';
-    dispute: 'suspend' | 'keep';
-    partial_refund: 'keep' | 'revoke';
-  };
-}
+import { isDisputed, isRefunded } from './money-back.ts';
+import type { Mapping, Rules } from './rules.ts';
+import type { ItemState, PurchaseState, SourceState, SubscriptionState } from './stripe-state.ts';
 
 export interface Grant {
   feature: string;
@@ -45,10 +25,13 @@ export interface Amount {
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
+/** Whether an item gives nothing, because the money for it went back. */
+export type Barred = (sub: SubscriptionState, item: ItemState) => boolean;
+
 /** What one object of Stripe's gives of a feature at a moment that is not before the state was read. */
-export function given(state: ObjectState, rules: Rules, feature: string, at: number): Amount[] {
+export function given(state: SourceState, rules: Rules, feature: string, at: number, barred: Barred): Amount[] {
   return state.kind === 'subscription'
-    ? givenBySubscription(state, rules, feature, at)
+    ? givenBySubscription(state, rules, feature, at, barred)
     : givenByPurchase(state, rules, feature, at);
 }
 
@@ -57,17 +40,23 @@ export function holds(grant: Grant, at: number): boolean {
   return grant.revokedAt === null || at < grant.revokedAt;
 }
 
-function givenBySubscription(sub: SubscriptionState, rules: Rules, feature: string, at: number): Amount[] {
+function givenBySubscription(
+  sub: SubscriptionState,
+  rules: Rules,
+  feature: string,
+  at: number,
+  barred: Barred,
+): Amount[] {
   const amounts: Amount[] = [];
   for (const item of sub.items) {
     const mapping = mappingOf(rules, item, feature);
-    if (mapping === undefined || !entitles(sub, item, rules, at)) continue;
+    if (mapping === undefined || !entitles(sub, item, rules, at) || barred(sub, item)) continue;
     amounts.push(amountOf(mapping, item.quantity));
   }
   return amounts;
 }
 
-function entitles(sub: SubscriptionState, item: SubscriptionState['items'][number], rules: Rules, at: number): boolean {
+function entitles(sub: SubscriptionState, item: ItemState, rules: Rules, at: number): boolean {
   const { policy } = rules;
   if (sub.customerDeleted || at < sub.startedAt) return false;
   const slack = policy.renewal_slack_hours * HOUR;
@@ -78,6 +67,7 @@ function entitles(sub: SubscriptionState, item: SubscriptionState['items'][numbe
   if (sub.cancelAtPeriodEnd && at >= periodEnd) return false;
   if (sub.collectionPaused && policy.pause_collection === 'deny') return false;
   if (sub.status === 'trialing') {
+    if (policy.trial === 'deny') return false;
     const trialEnd = sub.trialEnd ?? item.periodEnd;
     const endsThen = sub.endsWithTrial || (sub.cancelAt !== null && sub.cancelAt <= trialEnd);
     return at < trialEnd + (endsThen ? 0 : slack);
@@ -89,11 +79,7 @@ function entitles(sub: SubscriptionState, item: SubscriptionState['items'][numbe
 
 function givenByPurchase(purchase: PurchaseState, rules: Rules, feature: string, at: number): Amount[] {
   if (purchase.paidAt === null || at < purchase.paidAt) return [];
-  if (purchase.refunded > 0 && purchase.refunded >= purchase.amount) return [];
-  if (purchase.refunded > 0 && rules.policy.partial_refund === 'revoke') return [];
-  if (purchase.disputes.includes('lost')) return [];
-  const open = purchase.disputes.some((status) => status === 'needs_response' || status === 'under_review');
-  if (open && rules.policy.dispute === 'suspend') return [];
+  if (isRefunded(purchase, rules.policy) || isDisputed(purchase, rules.policy)) return [];
   const amounts: Amount[] = [];
   for (const line of purchase.lines) {
     const mapping = mappingOf(rules, line, feature);

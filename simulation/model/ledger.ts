@@ -4,8 +4,10 @@
  */
 import type { World } from '../../packages/stripe-sandbox/src/world.ts';
 import type { StripeEvent } from '../engine/universe.ts';
-import { type Amount, combined, type Grant, given, holds, type Rules } from './access.ts';
-import { type ObjectState, objectsOf } from './stripe-state.ts';
+import { type Amount, type Barred, combined, type Grant, given, holds } from './access.ts';
+import { bars } from './money-back.ts';
+import type { Rules } from './rules.ts';
+import { type ObjectState, objectsOf, type PaymentState, type SourceState } from './stripe-state.ts';
 
 export interface KnownGrant extends Grant {
   /** Null while nobody knows whether the service has it. */
@@ -142,7 +144,7 @@ export class Ledger {
   bounds(person: Person, feature: string, at: number): Bounds {
     const grants = this.grantsOf(person);
     const histories = this.historiesOf(person);
-    const candidates = histories.map(({ states, floor }) => states.slice(floor));
+    const { sources, payments } = sorted(histories.map(({ states, floor }) => states.slice(floor)));
     const rules = this.rules.get(person.project) ?? [];
     const sure = grants.filter(({ id }) => id !== null);
     const denies = (list: KnownGrant[]) =>
@@ -155,14 +157,19 @@ export class Ledger {
         must = false;
         continue;
       }
-      const surely = candidates.some((states) => states.every((state) => given(state, rule, feature, at).length > 0));
-      const maybe = candidates.some((states) => states.some((state) => given(state, rule, feature, at).length > 0));
+      const maybeBarred: Barred = (sub, item) =>
+        payments.some((states) => states.some((payment) => bars(payment, sub, item, rule.policy, at)));
+      const surelyBarred: Barred = (sub, item) =>
+        payments.some((states) => states.every((payment) => bars(payment, sub, item, rule.policy, at)));
+      const gives = (barred: Barred) => (state: SourceState) => given(state, rule, feature, at, barred).length > 0;
+      const surely = sources.some((states) => states.every(gives(maybeBarred)));
+      const maybe = sources.some((states) => states.some(gives(surelyBarred)));
       must &&= (surely || allows(sure.filter(({ revoking }) => !revoking))) && !denies(grants);
       may ||= (maybe || allows(grants)) && !denies(sure.filter(({ revoking }) => !revoking));
     }
     const certain =
       rules.length === 1 &&
-      candidates.every(({ length }) => length === 1) &&
+      histories.every(({ states, floor }) => floor === states.length - 1) &&
       grants.every(({ id, revoking }) => id !== null && !revoking);
     return { must, may, exact: certain ? this.expected(person, feature, at) : null };
   }
@@ -175,9 +182,9 @@ export class Ledger {
     if (type === undefined) return nothing;
     const grants = this.grantsOf(person).filter((grant) => grant.feature === feature && holds(grant, at));
     if (grants.some(({ effect }) => effect === 'deny')) return nothing;
-    const amounts = this.historiesOf(person).flatMap(({ states }) =>
-      given(states.at(-1) as ObjectState, rules, feature, at),
-    );
+    const { sources, payments } = sorted(this.historiesOf(person).map(({ states }) => states.slice(-1)));
+    const barred: Barred = (sub, item) => payments.flat().some((payment) => bars(payment, sub, item, rules.policy, at));
+    const amounts = sources.flat().flatMap((state) => given(state, rules, feature, at, barred));
     return combined([...amounts, ...grants.map(({ value, unlimited }) => ({ value, unlimited }))], type);
   }
 
@@ -214,9 +221,17 @@ export class Ledger {
   }
 }
 
-/** The state of an object that nobody has told of yet: it gives nothing. */
+/** The state of an object that nobody has told of yet: it gives nothing, and bars nothing. */
 function unknownState(state: ObjectState): ObjectState {
+  if (state.kind === 'payment') return { ...state, refunded: 0, disputes: [] };
   return state.kind === 'subscription' ? { ...state, items: [], status: 'unknown' } : { ...state, paidAt: null };
+}
+
+/** What each object may be in the service's eyes: those that give access, and the payments that may bar it. */
+function sorted(candidates: ObjectState[][]): { sources: SourceState[][]; payments: PaymentState[][] } {
+  const sources = candidates.filter((states): states is SourceState[] => states[0]?.kind !== 'payment');
+  const payments = candidates.filter((states): states is PaymentState[] => states[0]?.kind === 'payment');
+  return { sources, payments };
 }
 
 function subjectsOf(event: StripeEvent): string[] {

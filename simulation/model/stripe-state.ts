@@ -2,6 +2,7 @@
 import type { World } from '../../packages/stripe-sandbox/src/world.ts';
 
 export interface ItemState {
+  id: string;
   price: string;
   product: string;
   quantity: number;
@@ -39,9 +40,23 @@ export interface PurchaseState {
   disputes: string[];
 }
 
-export type ObjectState = SubscriptionState | PurchaseState;
+/** A payment of invoices of subscriptions, of which money was asked back. */
+export interface PaymentState {
+  kind: 'payment';
+  id: string;
+  amount: number;
+  /** What it was for. */
+  lines: { subscription: string; item: string; product: string; periodStart: number; periodEnd: number }[];
+  refunded: number;
+  disputes: string[];
+}
+
+/** What gives access by itself. */
+export type SourceState = SubscriptionState | PurchaseState;
+export type ObjectState = SourceState | PaymentState;
 
 type Subscription = ReturnType<typeof subscriptionsOf>[number];
+type InvoiceLine = ReturnType<typeof invoicesOf>[number]['lines']['data'][number];
 type Session = ReturnType<typeof sessionsOf>[number];
 
 function subscriptionsOf(world: World, customer: string) {
@@ -49,7 +64,11 @@ function subscriptionsOf(world: World, customer: string) {
 }
 
 function sessionsOf(world: World, customer: string) {
-  return world.store.all('checkout.session').filter((session) => session.customer === customer);
+  return world.store.all('checkout.session', { key: 'customer', value: customer });
+}
+
+function invoicesOf(world: World, customer: string) {
+  return world.store.all('invoice', { key: 'customer', value: customer });
 }
 
 /** Everything that a Stripe customer has, or had. */
@@ -57,6 +76,9 @@ export function objectsOf(world: World, customer: string): ObjectState[] {
   return [
     ...subscriptionsOf(world, customer).map((subscription) => subscriptionState(world, subscription)),
     ...sessionsOf(world, customer).flatMap((session) => purchaseState(world, session) ?? []),
+    ...world.store
+      .all('charge', { key: 'customer', value: customer })
+      .flatMap(({ payment_intent: intent }) => (intent === null ? [] : (paymentState(world, intent) ?? []))),
   ];
 }
 
@@ -75,6 +97,7 @@ function subscriptionState(world: World, sub: Subscription): SubscriptionState {
     status: sub.status,
     startedAt: sub.start_date * 1000,
     items: sub.items.data.map((item) => ({
+      id: item.id,
       price: item.price.id,
       product: item.price.product,
       quantity: item.quantity ?? 1,
@@ -94,9 +117,9 @@ function subscriptionState(world: World, sub: Subscription): SubscriptionState {
 
 /** The oldest invoice that is open and newer than the last one that was paid. */
 function owedSince(world: World, sub: Subscription): number | null {
-  const invoices = world.store
-    .all('invoice', { key: 'customer', value: sub.customer })
-    .filter((invoice) => invoice.parent?.subscription_details?.subscription === sub.id);
+  const invoices = invoicesOf(world, sub.customer).filter(
+    (invoice) => invoice.parent?.subscription_details?.subscription === sub.id,
+  );
   const paid = invoices.filter(({ status }) => status === 'paid').map(({ created }) => created);
   const lastPaid = Math.max(Number.NEGATIVE_INFINITY, ...paid);
   let since: number | null = null;
@@ -118,18 +141,61 @@ function purchaseState(world: World, session: Session): PurchaseState | undefine
   const free = intent === undefined && session.status === 'complete' && session.payment_status !== 'unpaid';
   if (session.status !== 'complete' && intent?.status !== 'succeeded') return undefined;
   const paid = free || intent?.status === 'succeeded';
-  const refunds = world.store.all('refund').filter(({ payment_intent: of }) => of === intent?.id);
-  const disputes = world.store.all('dispute').filter(({ payment_intent: of }) => of === intent?.id);
   return {
     kind: 'purchase',
     id: intent?.id ?? session.id,
     paidAt: paid ? ms(charge?.created ?? session.created) : null,
     amount: intent?.amount_received ?? session.amount_total ?? 0,
     lines: session.$.lines.map(({ price, quantity }) => ({ price: price.id, product: price.product, quantity })),
+    ...moneyBack(world, intent?.id),
+  };
+}
+
+/** Undefined where nobody asked for money back, or it paid no invoice of a subscription. */
+function paymentState(world: World, intent: string): PaymentState | undefined {
+  const { refunded, disputes, asked } = moneyBack(world, intent);
+  if (!asked) return undefined;
+  const invoices = world.store
+    .all('invoice_payment', { key: 'payment_intent', value: intent })
+    .filter(({ status }) => status === 'paid')
+    .flatMap(({ invoice }) => world.store.get('invoice', invoice) ?? [])
+    .filter(({ parent }) => parent?.subscription_details != null);
+  if (invoices.length === 0) return undefined;
+  return {
+    kind: 'payment',
+    id: intent,
+    amount: invoices.reduce((sum, { amount_paid: paid }) => sum + paid, 0),
+    lines: invoices.flatMap(({ lines }) => lines.data.flatMap(lineState)),
+    refunded,
+    disputes,
+  };
+}
+
+/** A credit, or what costs nothing, buys nothing. */
+function lineState({ amount, parent, period, pricing }: InvoiceLine): PaymentState['lines'] {
+  const sold = parent.subscription_item_details;
+  if (amount <= 0 || sold === null || pricing === null) return [];
+  return [
+    {
+      subscription: sold.subscription,
+      item: sold.subscription_item,
+      product: pricing.price_details.product,
+      periodStart: ms(period.start),
+      periodEnd: ms(period.end),
+    },
+  ];
+}
+
+function moneyBack(world: World, intent: string | undefined) {
+  if (intent === undefined) return { refunded: 0, disputes: [], asked: false };
+  const refunds = world.store.all('refund', { key: 'payment_intent', value: intent });
+  const disputes = world.store.all('dispute', { key: 'payment_intent', value: intent });
+  return {
     refunded: refunds
       .filter(({ status }) => status !== 'failed' && status !== 'canceled')
       .reduce((sum, { amount }) => sum + amount, 0),
     disputes: disputes.map(({ status }) => status),
+    asked: refunds.length + disputes.length > 0,
   };
 }
 

@@ -3,7 +3,17 @@ import { Random } from '../virtual/random.ts';
 import { type Act, refused } from './act.ts';
 import { buyOnce, subscribe } from './acts/buying.ts';
 import { deleteCustomer, linkByHand, subscribeByHand } from './acts/by-hand.ts';
-import { cancelAt, cancelNow, changeCard, changePlan, update } from './acts/changing.ts';
+import {
+  addItem,
+  cancelAt,
+  cancelNow,
+  changeCard,
+  changePlan,
+  discount,
+  endDiscount,
+  removeItem,
+  update,
+} from './acts/changing.ts';
 import { grant, revoke } from './acts/granting.ts';
 import { closeDispute, dispute, refund, refundFails } from './acts/money-back.ts';
 import { archive, changeMapping, changePolicy } from './acts/rules.ts';
@@ -17,6 +27,10 @@ const ACTS: Record<OperationKind, (act: Act) => Told | Promise<Told>> = {
   buy_once: buyOnce,
   change_plan: changePlan,
   change_quantity: changePlan,
+  add_item: addItem,
+  remove_item: removeItem,
+  discount,
+  end_discount: endDiscount,
   cancel_at_period_end: (act) => update(act, { cancel_at_period_end: true }, 'cancels at the end of the period'),
   cancel_at: cancelAt,
   cancel_now: cancelNow,

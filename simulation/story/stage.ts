@@ -3,8 +3,9 @@ import { answerApi } from '../../packages/stripe-sandbox/src/api.ts';
 import { SimulationError } from '../engine/scheduler.ts';
 import { STRIPE_KEY } from '../engine/stripe.ts';
 import type { Universe } from '../engine/universe.ts';
-import type { Mapping, Rules } from '../model/access.ts';
 import type { Ledger, Person } from '../model/ledger.ts';
+import type { Mapping, Policy, Rules } from '../model/rules.ts';
+import { Random } from '../virtual/random.ts';
 import type { Story } from './story.ts';
 
 export interface Price {
@@ -93,18 +94,24 @@ const CATALOG: readonly Goods[] = [
   },
 ];
 
-const DEFAULT_POLICY: Rules['policy'] = {
+const DEFAULT_POLICY: Policy = {
   past_due_grace_days: 7,
   renewal_slack_hours: 72,
+  trial: 'grant',
   pause_collection: 'grant',
   dispute: 'suspend',
   partial_refund: 'keep',
+  subscription_refund: 'ignore',
 };
 
 /** Makes the projects and their catalogs over the API, while nothing goes wrong. */
 export async function setUpStage(universe: Universe, ledger: Ledger, story: Story): Promise<Stage> {
   const projects: Project[] = [];
-  for (let number = 0; number < story.projects; number += 1) projects.push(await makeProject(universe, ledger, number));
+  for (let number = 0; number < story.projects; number += 1) {
+    const project = await makeProject(universe, ledger, number);
+    await makePolicy(universe, ledger, project, new Random(`${story.seed}/policy/${number}`));
+    projects.push(project);
+  }
   const people = Array.from({ length: story.customers }, (_, number) => {
     const project = projects[number % projects.length] as Project;
     return { project, person: { project: project.id, customer: `u_${number}` } };
@@ -147,6 +154,20 @@ async function makeProject(universe: Universe, ledger: Ledger, number: number): 
   }
   ledger.rules.set(project.id, [rules]);
   return project;
+}
+
+/** Policies that people seldom change later: every business has its own from the first day on. */
+async function makePolicy(universe: Universe, ledger: Ledger, project: Project, random: Random): Promise<void> {
+  const own: Partial<Policy> = {
+    ...(random.chance(0.5) ? { subscription_refund: 'revoke_period' } : {}),
+    ...(random.chance(0.2) ? { trial: 'deny' } : {}),
+  };
+  if (Object.keys(own).length === 0) return;
+  const path = `/admin/projects/${project.id}`;
+  const answer = await universe.scheduler.runFor(universe.ask('PATCH', path, { body: { access_policy: own } }));
+  if (answer.status !== 200)
+    throw new SimulationError(`PATCH ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+  Object.assign(ledger.currentRules(project.id).policy, own);
 }
 
 async function created(universe: Universe, path: string, body: object, key?: string) {

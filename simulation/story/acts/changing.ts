@@ -1,16 +1,17 @@
 /** Somebody changes, ends or takes up again what they have, in the portal or with a colleague in the dashboard. */
+import type { Subscription } from '../../../packages/stripe-sandbox/src/model.ts';
 import { type Act, choose, describe, pickSubscription, stripeCustomers, subscriptions } from '../act.ts';
-import { atStripe } from '../stage.ts';
+import { atStripe, type Price } from '../stage.ts';
 
 export function changePlan(act: Act): string | null {
-  const { universe, project, random } = act;
+  const { universe, random } = act;
   const sub = pickSubscription(act);
-  const item = sub?.items.data[0];
+  const item = sub === undefined ? undefined : random.pick(sub.items.data);
   if (sub === undefined || item === undefined) return null;
-  const recurring = project.prices.filter(({ interval }) => interval !== null);
-  const current = recurring.find(({ id }) => id === item.price.id);
-  const price = act.operation.kind === 'change_plan' || current === undefined ? choose(act, recurring) : current;
-  const proration = random.pick(['create_prorations', 'always_invoice', 'none']);
+  const current = recurring(act).find(({ id }) => id === item.price.id);
+  const price = act.operation.kind === 'change_plan' || current === undefined ? another(act, sub) : current;
+  if (price === undefined) return null;
+  const proration = random.pick(PRORATIONS);
   const form = {
     items: [{ id: item.id, price: price.id, quantity: price.byQuantity ? 1 + random.below(6) : 1 }],
     proration_behavior: proration,
@@ -19,6 +20,75 @@ export function changePlan(act: Act): string | null {
   return done === null
     ? null
     : `switches ${sub.id} to ${describe(act, price)} × ${form.items[0]?.quantity} (${proration})`;
+}
+
+/** In the dashboard: a portal sells one thing at a time. */
+export function addItem(act: Act): string | null {
+  const { universe, random } = act;
+  const sub = pickSubscription(act);
+  const price = sub === undefined ? undefined : fitting(act, sub);
+  if (sub === undefined || price === undefined) return null;
+  const proration = random.pick(PRORATIONS);
+  const form = {
+    subscription: sub.id,
+    price: price.id,
+    quantity: price.byQuantity ? 1 + random.below(4) : 1,
+    proration_behavior: proration,
+  };
+  const done = atStripe(universe, 'POST', '/subscription_items', form);
+  return done === null ? null : `gets ${describe(act, price)} added to ${sub.id} (${proration})`;
+}
+
+export function removeItem(act: Act): string | null {
+  const { universe, random } = act;
+  const several = subscriptions(act).filter(({ items }) => items.data.length > 1);
+  if (several.length === 0) return null;
+  const sub = random.pick(several);
+  const item = random.pick(sub.items.data);
+  const form = { items: [{ id: item.id, deleted: true }], proration_behavior: random.pick(PRORATIONS) };
+  const done = atStripe(universe, 'POST', `/subscriptions/${sub.id}`, form);
+  return done === null ? null : `has ${item.price.id} taken out of ${sub.id}`;
+}
+
+const PRORATIONS = ['create_prorations', 'always_invoice', 'none'];
+
+/** One of several items keeps the interval of the others. */
+function another(act: Act, sub: Subscription): Price | undefined {
+  return sub.items.data.length === 1 ? choose(act, recurring(act)) : fitting(act, sub);
+}
+
+/** Something that is billed together with what is there, and is not there yet. */
+function fitting(act: Act, sub: Subscription): Price | undefined {
+  const interval = sub.items.data[0]?.price.recurring?.interval;
+  const there = new Set(sub.items.data.map(({ price }) => price.id));
+  const prices = recurring(act).filter((price) => price.interval === interval && !there.has(price.id));
+  return prices.length === 0 ? undefined : act.random.pick(prices);
+}
+
+function recurring({ project }: Act): Price[] {
+  return project.prices.filter(({ interval }) => interval !== null);
+}
+
+/** A discount in the dashboard; it takes the place of the one before. */
+export function discount(act: Act): string | null {
+  const { universe, random } = act;
+  const sub = pickSubscription(act);
+  if (sub === undefined) return null;
+  const off = random.chance(0.6)
+    ? { percent_off: random.pick([5, 20, 33, 50, 100]) }
+    : { amount_off: random.pick([150, 999, 20_000]), currency: 'usd' };
+  const duration = random.weighted({ forever: 5, once: 2, repeating: 2 });
+  const months = duration === 'repeating' ? { duration_in_months: 1 + random.below(3) } : {};
+  const coupon = atStripe(universe, 'POST', '/coupons', { ...off, duration, ...months });
+  const done = atStripe(universe, 'POST', `/subscriptions/${sub.id}`, { discounts: [{ coupon: coupon.id }] });
+  return done === null ? null : `gets ${JSON.stringify(off)} off ${sub.id}, ${duration}`;
+}
+
+export function endDiscount(act: Act): string | null {
+  const sub = pickSubscription(act);
+  if (sub === undefined || sub.discounts.length === 0) return null;
+  const done = atStripe(act.universe, 'DELETE', `/subscriptions/${sub.id}/discount`);
+  return done === null ? null : `has no discount on ${sub.id} any more`;
 }
 
 export function update(act: Act, form: Parameters<typeof atStripe>[3], what: string): string | null {

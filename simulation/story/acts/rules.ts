@@ -1,6 +1,6 @@
 /** The business changes what it sells and by which rules. */
 import type { Answer } from '../../engine/process.ts';
-import type { Mapping, Rules } from '../../model/access.ts';
+import type { Mapping, Policy, Rules } from '../../model/rules.ts';
 import { type Act, refused } from '../act.ts';
 import { atStripe, FEATURE_CODES, type Price } from '../stage.ts';
 
@@ -24,12 +24,14 @@ export async function changeMapping(act: Act): Promise<string | null> {
 
 export async function changePolicy(act: Act): Promise<string | null> {
   const { universe, random, project } = act;
-  const change: Partial<Rules['policy']> = random.pick([
+  const change: Partial<Policy> = random.pick([
     { past_due_grace_days: random.below(15) },
     { renewal_slack_hours: random.pick([1, 24, 72, 120]) },
+    { trial: random.pick(['grant', 'deny'] as const) },
     { pause_collection: random.pick(['grant', 'deny'] as const) },
     { dispute: random.pick(['suspend', 'keep'] as const) },
     { partial_refund: random.pick(['keep', 'revoke'] as const) },
+    { subscription_refund: random.pick(['ignore', 'revoke_period'] as const) },
   ]);
   return await changeRules(act, async (rules) => {
     Object.assign(rules.policy, change);
