@@ -61,8 +61,8 @@ async function reconcileOnce({ url, residentMb }: RunningService, round: number)
       `${seconds.toFixed(1)} s (${Math.round(N / seconds).toLocaleString('en')} subscriptions/s), ` +
       `memory ${before.toFixed(0)} MB before, ${peak.toFixed(0)} MB at most\n`,
   );
-  // Subscriptions and customers, and the template's product and price.
-  return run.status === 'completed' && drifts === 0 && inSync === 2 * N + 2;
+  // Subscriptions and customers, and the template's product, price and invoice.
+  return run.status === 'completed' && drifts === 0 && inSync === 2 * N + 3;
 }
 
 interface Template {

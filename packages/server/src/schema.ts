@@ -347,6 +347,7 @@ export interface Schema {
     object_id: string;
     seen_at: Defaulted<Timestamp>;
   };
+  'tollgate.invoices_compared': { connection_id: string; until: Timestamp };
   'tollgate.events_listed': { connection_id: string; until: Timestamp };
   'tollgate.parked_objects': {
     id: string;

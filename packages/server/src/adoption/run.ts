@@ -12,6 +12,7 @@ import { PATIENCE, type Patience, patiently } from '../reconciliation/patiently.
 import { importCustomers, listCustomers } from './customers.ts';
 import { declaredBy } from './declared.ts';
 import { importMoneyBack, listSigns } from './money-back.ts';
+import { importPayments, listPaidInvoices } from './payments.ts';
 import { chooseProducts, importProducts } from './products.ts';
 import { countsOf, Overtaken, type Place, placeOf, STEPS, type StepName, saveProgress } from './progress.ts';
 import { importPurchases, listSessions } from './purchases.ts';
@@ -144,6 +145,7 @@ type TakePage = (work: Work, after: string | null) => Promise<{ row: ImportRow; 
 /** A page of each step's list, from after an object on. */
 const PAGES: Record<PagedStep, TakePage> = {
   subscriptions: pageOf('subscriptions', listSubscriptions, importSubscriptions),
+  payments: pageOf('payments', listPaidInvoices, importPayments),
   purchases: pageOf('purchases', listSessions, importPurchases),
   money_back: pageOf('money_back', listSigns, importMoneyBack),
   customers: pageOf('customers', listCustomers, importCustomers),

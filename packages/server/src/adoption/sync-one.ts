@@ -7,6 +7,7 @@ import type { Work } from './work.ts';
 /** At whose pace an object is fetched. */
 const ENDPOINTS = {
   subscription: 'subscription',
+  invoice: 'invoice',
   payment: 'purchase',
   checkout_session: 'purchase',
   customer: 'customer',

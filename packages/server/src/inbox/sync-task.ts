@@ -66,7 +66,13 @@ async function syncOnce(deps: SyncDeps, quiet: QuietPeriods, job: SyncJob): Prom
   const event = events[0];
   const cause = event ? ({ type: 'event', id: event.id } as const) : job.cause;
   try {
-    const result = await deps.syncObject({ connectionId, ref, cause: cause ?? { type: 'catalog', id: ref.id } });
+    const invoices = [...new Set(events.flatMap((waiting) => waiting.invoices))].sort();
+    const result = await deps.syncObject({
+      connectionId,
+      ref,
+      cause: cause ?? { type: 'catalog', id: ref.id },
+      ...(ref.type === 'subscription' && invoices.length > 0 ? { invoices } : {}),
+    });
     await settleSynced(db, { job, events, now: clock.now(), result });
   } catch (error) {
     const failure = failureOf(error);
@@ -94,6 +100,7 @@ function inReal(ms: number): Date {
 
 const OBJECT_TYPES: Readonly<Record<ObjectType, true>> = {
   subscription: true,
+  invoice: true,
   payment: true,
   checkout_session: true,
   customer: true,

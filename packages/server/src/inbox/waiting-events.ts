@@ -8,6 +8,8 @@ export interface WaitingEvent {
   attempts: number;
   /** Whether its own next attempt is due; another event may have made somebody look earlier. */
   due: boolean;
+  /** The invoices that it names. */
+  invoices: string[];
 }
 
 /**
@@ -17,7 +19,13 @@ export interface WaitingEvent {
 export async function waitingEvents(db: Queryable, connectionId: string, objectId: string): Promise<WaitingEvent[]> {
   return await db
     .selectFrom('tollgate.events')
-    .select(['id', 'status', 'attempts', sql<boolean>`coalesce(next_attempt_at <= now(), false)`.as('due')])
+    .select([
+      'id',
+      'status',
+      'attempts',
+      sql<boolean>`coalesce(next_attempt_at <= now(), false)`.as('due'),
+      sql<string[]>`array(select named from unnest(related_ids) named where starts_with(named, 'in_'))`.as('invoices'),
+    ])
     .where('connection_id', '=', connectionId)
     .where('object_id', '=', objectId)
     .where('status', 'in', [...WAITING, 'dead'])

@@ -69,7 +69,8 @@ export function paymentsIn(invoice: SubscriptionShape['latest_invoice']): Invoic
   }));
 }
 
-function subscriptionOf({ parent }: PaidInvoiceShape): string | null {
+/** The subscription that an invoice is of; null for any other. */
+export function subscriptionOf({ parent }: PaidInvoiceShape): string | null {
   return idOrNull(parent?.subscription_details?.subscription);
 }
 

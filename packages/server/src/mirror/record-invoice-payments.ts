@@ -15,12 +15,18 @@ export interface OwnedPayments {
 /**
  * Writes down the payments of subscriptions' invoices that went through. What failed, or is still owed, is no money that
  * moved: the subscription tells of it.
+ * @returns how many were new, or are different now
  */
 export async function recordInvoicePayments(
   tx: Tx,
   connectionId: string,
   owned: readonly OwnedPayments[],
-): Promise<void> {
+): Promise<number> {
+  return await recordPayments(tx, connectionId, invoicePaymentRecords(owned));
+}
+
+/** What the ledger is to hold of payments of invoices. Pure: reconciliation compares it with what the ledger holds. */
+export function invoicePaymentRecords(owned: readonly OwnedPayments[]): PaymentRecord[] {
   const records = new Map<string, PaymentRecord>();
   for (const { payments, chargeId = null, projectId, customerId } of owned) {
     for (const share of payments) {
@@ -30,7 +36,7 @@ export async function recordInvoicePayments(
       records.set(record.id, other === undefined ? record : joined(other, record));
     }
   }
-  await recordPayments(tx, connectionId, [...records.values()]);
+  return [...records.values()];
 }
 
 function recordOf(

@@ -43,17 +43,18 @@ type Column = (typeof KEPT)[number] | (typeof STATE)[number];
  * Writes down payments, each once however often it is heard of.
  * @param payments - no two with the same id
  * @param of - `part`: what is known is only a part of what was paid for, and its invoice tells the rest
+ * @returns how many were new, or are different now
  */
 export async function recordPayments(
   tx: Tx,
   connectionId: string,
   payments: readonly PaymentRecord[],
   of: 'whole' | 'part' = 'whole',
-): Promise<void> {
-  if (payments.length === 0) return;
+): Promise<number> {
+  if (payments.length === 0) return 0;
   // In the order of ids, so that two who write several do not wait in a circle.
   const rows = [...payments].sort((a, b) => (a.id < b.id ? -1 : 1));
-  await tx
+  const { numInsertedOrUpdatedRows } = await tx
     .insertInto('tollgate.payments')
     .values(
       rows.map((payment) => ({
@@ -82,7 +83,8 @@ export async function recordPayments(
         .doUpdateSet(Object.fromEntries(names.map((name) => [name, fresh(name)])))
         .where(saysSomethingNew(names));
     })
-    .execute();
+    .executeTakeFirst();
+  return Number(numInsertedOrUpdatedRows ?? 0);
 }
 
 /** A renewal is heard of many times: nothing is written where nothing is new. */

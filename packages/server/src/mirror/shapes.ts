@@ -129,13 +129,18 @@ export type InvoiceLineShape = Static<typeof InvoiceLineShape>;
 /** An invoice as far as it says what was paid for. */
 export const PaidInvoiceShape = Type.Object({
   id: Type.String(),
+  status: Type.Optional(OrNull(Type.String())),
+  /** `subscription_create` for a subscription's first. */
+  billing_reason: Type.Optional(OrNull(Type.String())),
   amount_paid: Count,
   parent: OrNull(
     Type.Object({ subscription_details: Type.Optional(OrNull(Type.Object({ subscription: Reference }))) }),
   ),
   lines: Type.Object({ data: Type.Array(InvoiceLineShape), has_more: Type.Boolean() }),
   /** Only where it was asked for. */
-  payments: Type.Optional(Type.Object({ data: Type.Array(InvoicePaymentShape) })),
+  payments: Type.Optional(
+    Type.Object({ data: Type.Array(InvoicePaymentShape), has_more: Type.Optional(Type.Boolean()) }),
+  ),
 });
 export type PaidInvoiceShape = Static<typeof PaidInvoiceShape>;
 

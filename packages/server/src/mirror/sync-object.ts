@@ -1,4 +1,5 @@
 import { syncCustomer } from './sync-customer.ts';
+import { syncInvoice } from './sync-invoice.ts';
 import { syncPayment } from './sync-payment.ts';
 import { syncPrice } from './sync-price.ts';
 import { syncProduct } from './sync-product.ts';
@@ -32,6 +33,8 @@ async function syncByType(deps: MirrorDeps, request: SyncRequest): Promise<SyncR
   switch (type) {
     case 'subscription':
       return await syncSubscription(deps, request);
+    case 'invoice':
+      return await syncInvoice(deps, request);
     case 'payment':
       return await syncPayment(deps, request);
     case 'checkout_session':

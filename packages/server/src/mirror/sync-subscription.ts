@@ -3,7 +3,8 @@ import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { type AttributionHints, attribute, type Declared } from './attribute.ts';
 import { currentFact } from './current-fact.ts';
-import { paymentsIn } from './fetch-invoice-payment.ts';
+import { fetchPaidInvoices } from './fetch-invoice.ts';
+import { type InvoiceShare, paymentsIn } from './fetch-invoice-payment.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { movePayments } from './move-payments.ts';
@@ -23,6 +24,7 @@ import {
   notFoundFact,
   subscriptionFact,
 } from './subscription-fact.ts';
+import { syncNamedInvoices } from './sync-invoice.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 import { wakeOwnEvents, wakePayment } from './wake-own-events.ts';
 
@@ -43,7 +45,8 @@ export async function syncSubscription(
   if (fetched === null) return await endSubscription(deps, request, fetch);
   const declared = request.declared?.(fetched.customer);
   const hints = { ...(await completeHints(deps, connection, fetched, session, declared)), declared };
-  return await applyInOrder(db, fetch, async (tx) => {
+  const earlier = await earlierPayments(deps, connection, fetched, hints);
+  const result = await applyInOrder(db, fetch, async (tx) => {
     const owner = await lockOwner(tx, connection, hints, fetch.now);
     if ('refused' in owner) return owner.refused;
     const { customer, proven, displaced } = owner;
@@ -69,7 +72,7 @@ export async function syncSubscription(
       from: displaced,
       to: owned,
     });
-    const payments = paymentsIn(fetched.subscription.latest_invoice);
+    const payments = [...paymentsIn(fetched.subscription.latest_invoice), ...earlier];
     await recordInvoicePayments(tx, connection.id, [{ ...owned, payments }]);
     if (known === undefined) {
       await wakeOwnEvents(tx, request);
@@ -77,6 +80,36 @@ export async function syncSubscription(
     }
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
   });
+  if (result.status !== 'ignored' && result.status !== 'parked') {
+    const { latest_invoice: latest } = fetched.subscription;
+    // What was overtaken has left its latest payment to the fetch that overtook it, whose latest may be another.
+    const read = result.status === 'stale' ? null : idOrNull(latest);
+    await syncNamedInvoices(
+      deps,
+      connection,
+      (request.invoices ?? []).filter((invoice) => invoice !== read),
+    );
+  }
+  return result;
+}
+
+/**
+ * What was paid for the subscription before anybody here knew of it, besides its latest invoice. Later payments come one
+ * by one, with the events that tell of them. Stripe is asked only where there can be any.
+ */
+async function earlierPayments(
+  { db }: Pick<MirrorDeps, 'db'>,
+  connection: StripeConnection,
+  { subscription: { id, latest_invoice: latest } }: FetchedSubscription,
+  hints: AttributionHints,
+): Promise<InvoiceShare[]> {
+  if (latest === null || latest === undefined || typeof latest === 'string') return [];
+  if (latest.billing_reason === 'subscription_create') return [];
+  if ((await currentFact(db, connection.id, 'subscription', id)) !== undefined) return [];
+  const found = await attribute(db, connection, hints);
+  if (found.status === 'ignored' || found.status === 'parked') return [];
+  const paid = await fetchPaidInvoices(connection, id);
+  return paid.filter((invoice) => invoice.id !== latest.id).flatMap(({ shares }) => shares);
 }
 
 function parkedDetail({ items, customer }: FetchedSubscription): ParkedDetail {

@@ -7,7 +7,7 @@ import type { Declared } from './attribute.ts';
 import type { Candidate } from './parked-detail.ts';
 import type { CustomerShape } from './shapes.ts';
 
-export type ObjectType = 'subscription' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';
+export type ObjectType = 'subscription' | 'invoice' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';
 
 /** One object of Stripe's that can be brought up to date. The id of a `payment` is its payment intent's (`pi_…`). */
 export interface ObjectRef {
@@ -34,6 +34,8 @@ export interface SyncRequest {
   cause: Cause;
   /** The object that somebody asked for, when this one is only looked at along with it. */
   partOf?: ObjectRef;
+  /** Invoices of the subscription `ref` that somebody spoke of. */
+  invoices?: readonly string[];
   /** What an operator has declared of whoever has this Stripe customer. */
   declared?: (payer: Payer) => Declared;
 }

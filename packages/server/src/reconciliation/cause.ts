@@ -50,7 +50,7 @@ export async function originOf(
   const { objectId, since, changedAt } = about;
   if (since !== null && (await contradictsItself(look, about))) return { cause: 'ours', aroseAt: null };
   const from = since === null ? new Date(0) : new Date(since.getTime() - MARGIN_MS);
-  const events = await eventsAbout(look, objectId, from);
+  const events = await eventsAbout(look, about, from);
   const origin = (cause: DriftCause, which: (event: EventAbout) => boolean): Origin | null => {
     const [first] = events.filter(which);
     return first === undefined ? null : { cause, aroseAt: first.created_at };
@@ -80,7 +80,11 @@ interface EventAbout {
 }
 
 /** In the order in which Stripe made them. */
-async function eventsAbout({ db, connection }: Look, objectId: string, from: Date): Promise<EventAbout[]> {
+async function eventsAbout(
+  { db, connection }: Look,
+  { objectType, objectId }: { objectType: string; objectId: string },
+  from: Date,
+): Promise<EventAbout[]> {
   const events = () =>
     db
       .selectFrom('tollgate.events')
@@ -90,10 +94,12 @@ async function eventsAbout({ db, connection }: Look, objectId: string, from: Dat
       .limit(MOST_EVENTS);
   const own = await events().where('object_id', '=', objectId).where('received_at', '>=', from).execute();
   // A refund or a dispute is an object of its own, and names the payment.
-  const related = await events()
-    .where(sql<boolean>`related_ids @> array[${objectId}]::text[]`)
-    .where('status', 'in', ['received', 'failed', 'parked'])
-    .execute();
+  const naming = events().where(sql<boolean>`related_ids @> array[${objectId}]::text[]`);
+  // What is told of an invoice is told to its subscription, and names it.
+  const related =
+    objectType === 'invoice'
+      ? await naming.where('received_at', '>=', from).execute()
+      : await naming.where('status', 'in', ['received', 'failed', 'parked']).execute();
   return [...own, ...related].sort((a, b) => a.created_at.getTime() - b.created_at.getTime());
 }
 

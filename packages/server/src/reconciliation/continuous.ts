@@ -10,7 +10,7 @@ import { KINDS } from './kinds.ts';
 import { KnownAccounts } from './known-accounts.ts';
 import { createPace } from './pace.ts';
 import { PATIENCE } from './patiently.ts';
-import { countsOf, noteSeen } from './progress.ts';
+import { countsOf, forget, noteSeen } from './progress.ts';
 import type { RunRow } from './start-run.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
 import { lookAt, type Working } from './work-step.ts';
@@ -63,8 +63,10 @@ interface Due {
 async function lookAgain(working: Working, run: RunRow, { connectionId, kind, asked, over }: Due): Promise<RunRow> {
   const look = lookAt(working, connectionId, { projectId: null, customerId: null });
   const compared: Kind<{ id: string }> = KINDS[kind];
-  const { counted } = await examinePage(working, look, run, compared, asked, working.signal);
-  await noteSeen({ connectionId, kind, ids: [...asked, ...over] }).execute(working.db);
+  const { counted, over: ended } = await examinePage(working, look, run, compared, asked, working.signal);
+  const ids = [...asked, ...over].filter((id) => !ended.includes(id));
+  await noteSeen({ connectionId, kind, ids }).execute(working.db);
+  if (ended.length > 0) await forget({ connectionId, kind, over: ended }).execute(working.db);
   const counts = countsOf(run);
   for (const [name, more] of Object.entries(counted)) counts[name as keyof typeof counts] += more;
   counts.asked += asked.length;

@@ -11,7 +11,7 @@ const SIDE_BY_SIDE = 4;
 /**
  * Compares the objects of one page, and settles what differs.
  * @param items - as Stripe's list shows them, or as the ids of what is stored
- * @returns what was counted, and the ids of what is or may be stored here
+ * @returns what was counted, the ids of what is or may be stored here, and of what need not be looked at again
  */
 export async function examinePage<T extends { id: string }>(
   deps: SettleDeps,
@@ -20,11 +20,12 @@ export async function examinePage<T extends { id: string }>(
   kind: Kind<T>,
   items: readonly (T | string)[],
   signal: AbortSignal,
-): Promise<{ counted: Partial<Counts>; met: string[] }> {
+): Promise<{ counted: Partial<Counts>; met: string[]; over: string[] }> {
   const listed = items.filter((item) => typeof item !== 'string');
   const shelf = listed.length === 0 ? undefined : await kind.shelve?.(look, listed);
   const counted = { in_sync: 0, ignored: 0, parked: 0 };
   const met: string[] = [];
+  const over: string[] = [];
   const waiting = [...items];
   const work = async (): Promise<void> => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
@@ -39,15 +40,17 @@ export async function examinePage<T extends { id: string }>(
         waiting.length = 0;
         throw error;
       });
-      if (verdict !== 'ignored') met.push(id);
-      if (verdict === 'in_sync' || verdict === 'ignored' || verdict === 'parked') counted[verdict] += 1;
+      const { status } = verdict;
+      if (status === 'in_sync' && verdict.over === true) over.push(id);
+      else if (status !== 'ignored') met.push(id);
+      if (status === 'in_sync' || status === 'ignored' || status === 'parked') counted[status] += 1;
     }
   };
   // All of them end before an error goes up, so that nothing of this page is still under way afterwards.
   const ended = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, work));
   const failed = ended.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  return { counted, met };
+  return { counted, met, over };
 }
 
 async function examine<T extends { id: string }>(
@@ -57,7 +60,7 @@ async function examine<T extends { id: string }>(
   run: RunRow,
   kind: Kind<T>,
   { id, item }: { id: string; item: T | string },
-): Promise<Verdict['status']> {
+): Promise<Pick<Verdict, 'status'> & { over?: boolean }> {
   const onShelf = shelf === undefined ? look : { ...look, shelf };
   let verdict = await readable(() =>
     typeof item === 'string' ? kind.compareOne(look, id) : kind.compare(onShelf, item),
@@ -76,10 +79,10 @@ async function examine<T extends { id: string }>(
     if (settled === 'parked' && look.scope.projectId === null) {
       await settleDrift(deps, look, run, { kind, id, drift: unattributed(kind.name, id) });
     }
-    return settled;
+    return { status: settled };
   }
   if (verdict.status === 'drift') await settleDrift(deps, look, run, { kind, id, drift: verdict.drift });
-  return verdict.status;
+  return verdict;
 }
 
 /** Nobody can say whose it is: somebody has to. */

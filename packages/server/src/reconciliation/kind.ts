@@ -8,7 +8,7 @@ import type { FieldChange } from './field-changes.ts';
 import type { Scope } from './scope.ts';
 
 /** The kinds of objects that are compared. */
-export type KindName = 'product' | 'price' | 'customer' | 'subscription' | 'purchase' | 'invoice_payment';
+export type KindName = 'product' | 'price' | 'customer' | 'invoice' | 'subscription' | 'purchase' | 'invoice_payment';
 
 /**
  * `missing_in_stripe` says that Stripe, asked for this one object, has none; `unattributed`, that it may be this
@@ -26,7 +26,8 @@ export type DriftKind = (typeof DRIFT_KINDS)[number];
 
 /** What came of comparing one object. */
 export type Verdict =
-  | { status: 'in_sync' }
+  /** `over`: nothing can come to differ any more, so that it need not be looked at again. */
+  | { status: 'in_sync'; over?: boolean }
   /** Not of this installation, or nothing that is kept. */
   | { status: 'ignored' }
   /** Ours perhaps, but nobody can say whose. */
@@ -69,12 +70,23 @@ export interface StoredFact<F> {
   recordedAt: Date;
 }
 
+/** What the ledger holds of a payment. */
+export interface LedgerRow {
+  id: string;
+  /** Tollgate's own `cust_…`. */
+  customerId: string;
+  currency: string;
+  amountMinor: number;
+  invoiceId: string | null;
+}
+
 /** What is stored about a page of listed objects, by their ids; an id that is missing was not asked for. */
 export interface Shelf {
   facts?: ReadonlyMap<string, readonly StoredFact<Fact>[]>;
   /** Who is linked to a Stripe customer. */
   customers?: ReadonlyMap<string, readonly CustomerRow[]>;
-  claims: ClaimSource;
+  ledger?: ReadonlyMap<string, LedgerRow>;
+  claims?: ClaimSource;
 }
 
 export interface StripePage<T> {

@@ -28,6 +28,15 @@ export interface Counts {
 
 export const NO_COUNTS: Counts = { listed: 0, asked: 0, in_sync: 0, ignored: 0, parked: 0, proven: 0 };
 
+/** What has been looked at. */
+export interface Seen {
+  connectionId: string;
+  kind: KindName;
+  ids: readonly string[];
+  /** What need not be looked at again. */
+  over: readonly string[];
+}
+
 /** Another process goes on with the run, and is further. */
 export class Overtaken extends Error {
   override readonly name = 'Overtaken';
@@ -45,7 +54,7 @@ export async function saveProgress(
   progress: {
     place: Place;
     counts: Counts;
-    seen?: { connectionId: string; kind: KindName; ids: readonly string[] };
+    seen?: Seen;
     now: number;
   },
 ): Promise<RunRow> {
@@ -57,20 +66,23 @@ export async function saveProgress(
          set cursor = ${JSON.stringify(place)}::jsonb, counts = ${JSON.stringify(counts)}::jsonb, heartbeat_at = ${new Date(now)}
        where id = ${run.id} and status = 'running' and cursor is not distinct from ${was}::jsonb
       returning id
-    ) ${seen === undefined ? sql`` : sql`, seen as (${noteSeen(seen, sql`where exists (select from saved)`)})`}
+    ) ${seen === undefined ? sql`` : sql`, seen as (${noteSeen(seen, sql`where exists (select from saved)`)}), forgotten as (${forget(seen)})`}
     select id from saved`.execute(db);
   if (rows.length === 0) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);
   return { ...run, cursor: { ...place }, counts: { ...counts }, heartbeat_at: new Date(now) };
 }
 
 /** That the objects have just been looked at. In one order, so that two who note the same do not wait in a circle. */
-export function noteSeen(
-  { connectionId, kind, ids }: { connectionId: string; kind: KindName; ids: readonly string[] },
-  condition = sql``,
-) {
+export function noteSeen({ connectionId, kind, ids }: Omit<Seen, 'over'>, condition = sql``) {
   return sql<object>`insert into tollgate.reconciliation_seen (connection_id, object_type, object_id)
     select ${connectionId}, ${kind}, id from unnest(${[...new Set(ids)].sort()}::text[]) id ${condition}
     on conflict (connection_id, object_type, object_id) do update set seen_at = now()`;
+}
+
+/** That the objects need not be looked at again: whoever has looked at them has seen how they ended. */
+export function forget({ connectionId, kind, over }: Omit<Seen, 'ids'>) {
+  return sql<object>`delete from tollgate.reconciliation_seen
+    where connection_id = ${connectionId} and object_type = ${kind} and object_id = any(${[...over].sort()}::text[])`;
 }
 
 export function placeOf(run: RunRow): Place | null {

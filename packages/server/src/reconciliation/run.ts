@@ -3,6 +3,7 @@ import type { MirrorDeps } from '../mirror/sync-object.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
 import { getProject } from '../projects/find-project.ts';
+import { noteCompared } from './compared-until.ts';
 import { completeRun, failRun } from './end-run.ts';
 import { countExpected } from './expected.ts';
 import { KnownAccounts } from './known-accounts.ts';
@@ -109,6 +110,7 @@ async function workThrough(deps: Working, begun: RunRow): Promise<void> {
   for (const step of steps.slice(first)) {
     const after = place !== null && place.step === stepName(step) ? place.after : null;
     run = step.what === 'proven' ? await proveStep(deps, run, step, after) : await workStep(deps, run, step, after);
+    if (step.what === 'unmet' && step.kind === 'invoice') await noteCompared(deps.db, run, step.connectionId);
   }
   await completeRun(deps, run);
 }

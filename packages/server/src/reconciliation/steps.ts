@@ -10,10 +10,21 @@ export type Step = { connectionId: string } & (
   | { what: 'proven'; kind: 'fact' | 'snapshot' }
 );
 
-/** Products and prices first, since they say whose a subscription is; what was in no list last. */
-const ORDER: readonly KindName[] = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment'];
+/**
+ * Products and prices first, since they say whose a subscription is; invoices before subscriptions, whose repair brings in
+ * the latest payment without a word; what was in no list last.
+ */
+const ORDER: readonly KindName[] = [
+  'product',
+  'price',
+  'customer',
+  'invoice',
+  'subscription',
+  'purchase',
+  'invoice_payment',
+];
 /** What one customer has. */
-const OF_CUSTOMER = new Set<KindName>(['customer', 'subscription', 'purchase', 'invoice_payment']);
+const OF_CUSTOMER = new Set<KindName>(['customer', 'invoice', 'subscription', 'purchase', 'invoice_payment']);
 
 /** Everything that a run does, in order. The same scope and connections give the same steps. */
 export function stepsOf(scope: Scope, connectionIds: readonly string[]): Step[] {

@@ -14,6 +14,7 @@ const OBJECTS = [
   'product',
   'price',
   'customer',
+  'invoice',
   'subscription',
   'purchase',
   'invoice_payment',

@@ -57,12 +57,12 @@ export async function workStep(
   let after = from;
   for await (const items of pages) {
     deps.signal.throwIfAborted();
-    const { counted, met } = await examinePage(deps, look, run, kind, items, deps.signal);
+    const { counted, met, over } = await examinePage(deps, look, run, kind, items, deps.signal);
     const counts = countsOf(run);
     for (const [name, more] of Object.entries(counted)) counts[name as keyof typeof counts] += more;
     counts[step.what === 'listed' ? 'listed' : 'asked'] += items.length;
     after = idOf(items.at(-1)) ?? after;
-    const seen = { connectionId: look.connection.id, kind: kind.name, ids: met };
+    const seen = { connectionId: look.connection.id, kind: kind.name, ids: met, over };
     run = await saveProgress(deps.db, run, {
       place: { step: stepName(step), after },
       counts,

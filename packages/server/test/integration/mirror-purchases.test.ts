@@ -332,6 +332,7 @@ describe('a payment', () => {
     const customerId = await world.addCustomer(project, 'paying', 'cus_paying');
     const paid = invoice('in_paying', 'sub_paying', {
       status: 'paid',
+      billing_reason: 'subscription_create',
       payments: { data: [invoicePayment('inpay_paying', 'in_paying', 'pi_paying')] },
     });
     const items = [item('si_paying', price('price_a', 'prod_a'))];

@@ -31,7 +31,7 @@ async function startForgetfulStripe(sandboxUrl: string) {
       headers: { authorization: request.headers.authorization ?? '' },
     });
     const body = (await answer.json()) as Record<string, unknown>;
-    const isList = /^\/v1\/(subscriptions|customers|products|prices|checkout\/sessions)\?/.test(at);
+    const isList = /^\/v1\/(subscriptions|invoices|customers|products|prices|checkout\/sessions)\?/.test(at);
     const shown = isList && !at.includes('payment_intent=') ? { ...body, data: [], has_more: false } : body;
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(shown));
   });

@@ -65,7 +65,7 @@ describe('a reconciliation', () => {
       trigger: 'manual',
       project_id: null,
       customer_id: null,
-      progress: { steps_done: 14, steps_total: 14, percent: 100 },
+      progress: { steps_done: 16, steps_total: 16, percent: 100 },
       drifts: [],
       drifts_has_more: false,
     });
@@ -121,12 +121,12 @@ describe('a reconciliation that is cut short', () => {
   test('goes on at the page where it was when Stripe fails, and counts nothing twice', async () => {
     await tollgate.stripe.products.update(product, { name: 'Renamed once' });
     const id = await startUnworked();
-    // Products, prices and customers are answered; the first page of subscriptions is not, nor the SDK's second try.
+    // Products, prices, customers and invoices are answered; the first page of subscriptions is not, nor the SDK's second try.
     tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/subscriptions', times: 2, outcome: 500 });
     await taskWith({ patience: { ...IMPATIENT, longestPauseMs: 2_000 } })({ runId: id }, unhurried);
     const halfway = await runOf(id);
     expect(halfway).toMatchObject({ status: 'running', counts: { listed: PRODUCTS, repaired: 1 } });
-    expect(halfway.progress).toMatchObject({ step: 'default/listed/customer', steps_done: 2 });
+    expect(halfway.progress).toMatchObject({ step: 'default/listed/invoice', steps_done: 3 });
 
     const run = await finished(tollgate, id);
     expect(run).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, drifts: 1, repaired: 1 } });

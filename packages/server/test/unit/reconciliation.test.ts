@@ -34,7 +34,7 @@ describe('the fields in which two states differ', () => {
 
 describe('the steps of a reconciliation', () => {
   test('begin with what says whose a subscription is, then look at what was in no list, and end with the proof', () => {
-    const kinds = ['product', 'price', 'customer', 'subscription', 'purchase', 'invoice_payment'];
+    const kinds = ['product', 'price', 'customer', 'invoice', 'subscription', 'purchase', 'invoice_payment'];
     expect(stepsOf({ projectId: null, customerId: null }, ['default']).map(stepName)).toEqual([
       ...kinds.map((kind) => `default/listed/${kind}`),
       ...kinds.map((kind) => `default/unmet/${kind}`),
@@ -45,14 +45,14 @@ describe('the steps of a reconciliation', () => {
 
   test('of one customer leave the catalog out', () => {
     const names = stepsOf({ projectId: 'prj_1', customerId: 'cust_1' }, ['default']).map(stepName);
-    expect(names).toHaveLength(10);
+    expect(names).toHaveLength(12);
     expect(names.join()).not.toMatch(/product|price/);
   });
 
   test('go through one connection after the other, in the same order each time', () => {
     const scope = { projectId: null, customerId: null };
     expect(stepsOf(scope, ['b', 'a'])).toEqual(stepsOf(scope, ['a', 'b']));
-    expect(stepsOf(scope, ['b', 'a'])).toHaveLength(28);
+    expect(stepsOf(scope, ['b', 'a'])).toHaveLength(32);
   });
 });
 
