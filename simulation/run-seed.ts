@@ -1,5 +1,6 @@
 /** One seed: a universe, a story in it, and the promises that are checked all along. */
 import { askAgain, type Given, lookAhead, lookAtRest, lookInPassing } from './check/answers.ts';
+import { followersKnow } from './check/followers.ts';
 import {
   auditHolds,
   eventsHaveEnded,
@@ -203,6 +204,7 @@ async function comeToRest(stage: Stage, given: Given[], random: Random): Promise
       }
     }
   }
+  await followersKnow(stage);
   await scheduler.runFor(revenueAddsUp(stage));
   await scheduler.runFor(nothingTwice(stage, moved));
   await versionsGrowByOne();

@@ -20,6 +20,8 @@ export interface Troubles {
   death: number;
   /** A process stops hearing changes for a moment. */
   deaf: number;
+  /** An app that is told something refuses it, or says nothing; with or without having taken it. */
+  app: number;
 }
 
 export type Trouble = keyof Troubles;
@@ -34,6 +36,7 @@ export const NO_TROUBLE: Troubles = {
   database: 0,
   death: 0,
   deaf: 0,
+  app: 0,
 };
 
 /** Deaths cost the most time, and every fourth of them comes right after a commit. */
@@ -47,6 +50,7 @@ export const MUCH_TROUBLE: Troubles = {
   database: 0.004,
   death: 0.0008,
   deaf: 0.003,
+  app: 0.1,
 };
 
 /** Every world is hostile in its own way: some lose nearly all events, some lose none and fail elsewhere. */

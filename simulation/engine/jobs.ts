@@ -49,6 +49,12 @@ export class JobDriver implements Source {
     this.#changed = true;
   }
 
+  /** What a clock on the wall sets off in production. */
+  async add(task: string): Promise<void> {
+    await ask('select graphile_worker.add_job($1, run_at := $2::timestamptz)', [task, new Date(virtualTime.now())]);
+    await this.#look();
+  }
+
   /** Whether any job waits or is under way. */
   busy(): boolean {
     return this.#waiting.length > 0 || [...this.#underWay.values()].some((count) => count > 0);

@@ -1,8 +1,10 @@
 /** One process of the service: composed as in production, with the simulation's clock, database, Stripe and jobs below. */
 import { compose, type Service } from '../../packages/server/src/compose.ts';
+import type { Send } from '../../packages/server/src/notices/send.ts';
 import { systemClock } from '../../packages/server/src/platform/clock.ts';
 import type { JobsOptions } from '../../packages/server/src/platform/jobs.ts';
 import { createLog } from '../../packages/server/src/platform/log.ts';
+import { createSealer } from '../../packages/server/src/platform/sealing.ts';
 import { createConnections, createStripeClient } from '../../packages/server/src/stripe/connections.ts';
 import { type Owner, owners } from '../virtual/time.ts';
 import { STRIPE_KEY } from './stripe.ts';
@@ -37,7 +39,10 @@ export class Process implements Owner {
     this.#died.promise.catch(() => {});
   }
 
-  async start(transport: Transport, { logLevel, pageSize }: { logLevel: string; pageSize: number }): Promise<void> {
+  async start(
+    { transport, sendNotice }: { transport: Transport; sendNotice: Send },
+    { logLevel, pageSize }: { logLevel: string; pageSize: number },
+  ): Promise<void> {
     await owners.run(this, async () => {
       const client = createStripeClient({
         secretKey: STRIPE_KEY,
@@ -53,7 +58,8 @@ export class Process implements Owner {
         log: createLog(logLevel),
         version: '0.0.0-simulation',
         adminKey: ADMIN_KEY,
-        sealer: null,
+        sealer: createSealer([Buffer.alloc(32, 'simulation')]),
+        sendNotice,
         reconcileCron: '0 3 * * *',
         callsPerSecond: null,
         reconcile: { pageSize },

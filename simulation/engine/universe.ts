@@ -8,6 +8,7 @@ import { World } from '../../packages/stripe-sandbox/src/world.ts';
 import { closeDatabase, deafen, forgetListeners, openDatabase } from '../virtual/pg.ts';
 import { Random, seedService } from '../virtual/random.ts';
 import { type Owner, owners, sleep, virtualTime } from '../virtual/time.ts';
+import { Apps } from './apps.ts';
 import { Chaos, type Troubles } from './chaos.ts';
 import { Deliveries, type DeliveryWatch } from './deliveries.ts';
 import { JobDriver } from './jobs.ts';
@@ -44,6 +45,7 @@ export class Universe {
   readonly control: Control;
   readonly deliveries: Deliveries;
   readonly jobs: JobDriver;
+  readonly apps: Apps;
   readonly processes: Process[] = [];
   /** Notifications that were sent and have not been heard. */
   unheard = 0;
@@ -73,6 +75,7 @@ export class Universe {
       this.deliveries.send(event);
     };
     this.jobs = new JobDriver(this.scheduler, () => this.processes);
+    this.apps = new Apps(this.scheduler, this.chaos);
     this.#transport = createTransport(this.world, this.scheduler, this.chaos, seed) as unknown as Transport;
     this.scheduler.add({ ready: () => this.#stripeTime(), next: () => msOf(nextDue(this.world)) });
     this.scheduler.add(this.deliveries);
@@ -201,7 +204,7 @@ export class Universe {
     // It reads files: the rest of the world waits for that, so that what follows does not depend on the disk.
     await this.scheduler.step(`start ${process.name}`, async () => {
       this.scheduler.exclusive = true;
-      await process.start(this.#transport, this.#settings);
+      await process.start({ transport: this.#transport, sendNotice: this.apps.send }, this.#settings);
       this.scheduler.exclusive = false;
     });
     this.processes.push(process);

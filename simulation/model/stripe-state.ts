@@ -141,13 +141,15 @@ function purchaseState(world: World, session: Session): PurchaseState | undefine
   const free = intent === undefined && session.status === 'complete' && session.payment_status !== 'unpaid';
   if (session.status !== 'complete' && intent?.status !== 'succeeded') return undefined;
   const paid = free || intent?.status === 'succeeded';
+  const { refunded, disputes } = moneyBack(world, intent?.id);
   return {
     kind: 'purchase',
     id: intent?.id ?? session.id,
     paidAt: paid ? ms(charge?.created ?? session.created) : null,
     amount: intent?.amount_received ?? session.amount_total ?? 0,
     lines: session.$.lines.map(({ price, quantity }) => ({ price: price.id, product: price.product, quantity })),
-    ...moneyBack(world, intent?.id),
+    refunded,
+    disputes,
   };
 }
 

@@ -21,6 +21,8 @@ export interface Project {
   key: string;
   prices: Price[];
   products: string[];
+  /** Where its app is told of changes; null: it only asks. */
+  endpoint: string | null;
 }
 
 export interface Stage {
@@ -110,6 +112,7 @@ export async function setUpStage(universe: Universe, ledger: Ledger, story: Stor
   for (let number = 0; number < story.projects; number += 1) {
     const project = await makeProject(universe, ledger, number);
     await makePolicy(universe, ledger, project, new Random(`${story.seed}/policy/${number}`));
+    if (new Random(`${story.seed}/follows/${number}`).chance(0.4)) await follow(universe, project, number);
     projects.push(project);
   }
   const people = Array.from({ length: story.customers }, (_, number) => {
@@ -130,7 +133,7 @@ async function makeProject(universe: Universe, ledger: Ledger, number: number): 
       aggregation: 'aggregation' in feature ? feature.aggregation : 'max',
     };
   }
-  const project: Project = { id: made.id, key, prices: [], products: [] };
+  const project: Project = { id: made.id, key, prices: [], products: [], endpoint: null };
   for (const { name, features, prices } of CATALOG) {
     const product = await created(universe, '/products', { name, features }, key);
     project.products.push(product.id);
@@ -168,6 +171,12 @@ async function makePolicy(universe: Universe, ledger: Ledger, project: Project, 
   if (answer.status !== 200)
     throw new SimulationError(`PATCH ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
   Object.assign(ledger.currentRules(project.id).policy, own);
+}
+
+async function follow(universe: Universe, project: Project, number: number): Promise<void> {
+  project.endpoint = `https://app-${number}.example/tollgate`;
+  const made = await created(universe, '/webhook-endpoints', { url: project.endpoint }, project.key);
+  universe.apps.open(project.endpoint, made.signing_secret);
 }
 
 async function created(universe: Universe, path: string, body: object, key?: string) {

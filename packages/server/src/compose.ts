@@ -24,6 +24,7 @@ import { syncObject } from './mirror/sync-object.ts';
 import { deliverNoticesTask } from './notices/deliver.ts';
 import { forgetOldNotices } from './notices/forget.ts';
 import { registerNoticeRoutes } from './notices/routes.ts';
+import type { Send } from './notices/send.ts';
 import { housekeepingTask } from './operations/housekeeping.ts';
 import { createMetrics } from './operations/metrics.ts';
 import { checkReadiness } from './operations/readiness.ts';
@@ -74,6 +75,8 @@ export interface Parts {
   import?: Omit<ImportOptions, 'pace'>;
   /** Whether lost events and drift are looked for all the time, and not by reconciliations alone. Default true. */
   continuous?: boolean;
+  /** How apps are told of changes. Default over HTTP; the simulation has apps of its own. */
+  sendNotice?: Send;
   /** Who takes the jobs and runs them. Default `startJobs`; the simulation has an order of its own. */
   runJobs?: typeof startJobs;
   limits?: Pick<AppOptions, 'rateLimit' | 'failedAttempts' | 'bodyLimit' | 'idempotencyStaleAfterMs' | 'trustProxy'>;
@@ -190,7 +193,13 @@ export async function compose(parts: Parts): Promise<Service> {
 
     // Apps may take their time: nothing else waits behind them.
     const slowTasks = {
-      deliver_notices: deliverNoticesTask({ db: work.db, clock, log, sealer: parts.sealer }),
+      deliver_notices: deliverNoticesTask({
+        db: work.db,
+        clock,
+        log,
+        sealer: parts.sealer,
+        ...(parts.sendNotice === undefined ? {} : { send: parts.sendNotice }),
+      }),
     } satisfies Partial<Record<TaskName, Task>>;
     // Jobs have connections of their own: a burst of them cannot keep a check waiting.
     const mirror = { db: work.db, clock, connections, log };
