@@ -50,6 +50,8 @@ export class Ledger {
   readonly grants = new Map<string, KnownGrant[]>();
   /** By Stripe customer. */
   readonly owners = new Map<string, Person>();
+  /** Subscriptions of nobody's Stripe customers that an operator gave to somebody. */
+  readonly #attached = new Map<string, { customer: string; person: Person }>();
   readonly #histories = new Map<string, History>();
   readonly #touched = new Set<string>();
   /** People, by key, to whom something happened since `everybodyWasSeen`. */
@@ -73,6 +75,9 @@ export class Ledger {
     this.#touched.add(customer);
     const owner = this.owners.get(customer);
     if (owner !== undefined) this.happenedTo(owner);
+    for (const attached of this.#attached.values()) {
+      if (attached.customer === customer) this.happenedTo(attached.person);
+    }
   }
 
   /** What they may do could be another thing than when they were seen last, for other reasons than time alone. */
@@ -112,6 +117,7 @@ export class Ledger {
   /** The service has compared everything: it must know the present. */
   reconciled(): void {
     for (const customer of this.owners.keys()) this.#touched.add(customer);
+    for (const { customer } of this.#attached.values()) this.#touched.add(customer);
     this.#look();
     for (const history of this.#histories.values()) {
       history.heard = history.states.length - 1;
@@ -138,6 +144,30 @@ export class Ledger {
     const fresh: KnownGrant[] = [];
     this.grants.set(key, fresh);
     return fresh;
+  }
+
+  /** From now on the service may know that a subscription is theirs; it must, once everything is at rest. */
+  attach(subscription: string, customer: string, person: Person): void {
+    this.#attached.set(subscription, { customer, person });
+    this.happenedTo(person);
+    for (const [id, history] of this.#histories) {
+      if (id === subscription || this.#subscriptionsPaidBy(history).includes(subscription)) history.floor = 0;
+    }
+  }
+
+  detach(subscription: string): void {
+    this.#attached.delete(subscription);
+  }
+
+  /** Stripe customers that are not theirs, for whom something was made that is. */
+  payersFor(person: Person): string[] {
+    const theirs = [...this.#attached.values()].filter((attached) => keyOf(attached.person) === keyOf(person));
+    return theirs.map(({ customer }) => customer);
+  }
+
+  /** Whose a subscription is. */
+  ownerOf({ id, customer }: { id: string; customer: string }): Person | undefined {
+    return this.#attached.get(id)?.person ?? this.owners.get(customer);
   }
 
   /** What the service may answer at this moment. */
@@ -189,11 +219,17 @@ export class Ledger {
   }
 
   historiesOf(person: Person): History[] {
-    const mine = new Set<string>();
-    for (const [customer, owner] of this.owners) {
-      if (owner.project === person.project && owner.customer === person.customer) mine.add(customer);
-    }
-    return [...this.#histories.values()].filter(({ customer }) => mine.has(customer));
+    const owns = (owner: Person | undefined) => owner !== undefined && keyOf(owner) === keyOf(person);
+    return [...this.#histories].flatMap(([id, history]) => {
+      const { customer } = history;
+      const ids = [id, ...this.#subscriptionsPaidBy(history)];
+      return ids.some((of) => owns(this.ownerOf({ id: of, customer }))) ? [history] : [];
+    });
+  }
+
+  #subscriptionsPaidBy({ states }: History): string[] {
+    const [state] = states;
+    return state?.kind === 'payment' ? state.lines.map(({ subscription }) => subscription) : [];
   }
 
   #look(): void {

@@ -9,11 +9,11 @@ const PARTS = 12n * 60n * 100n;
 
 type Subscription = ReturnType<typeof allSubscriptions>[number];
 
-/** In the currency's minor units, rounded once; half away from zero. @param owns - whether a Stripe customer counts */
-export function monthlyRevenue(world: World, owns: (stripeCustomer: string) => boolean): number {
+/** In the currency's minor units, rounded once; half away from zero. @param counts - whether a subscription is the project's */
+export function monthlyRevenue(world: World, counts: (sub: Subscription) => boolean): number {
   let sum = 0n;
   for (const sub of allSubscriptions(world)) {
-    if ((sub.status === 'active' || sub.status === 'past_due') && owns(sub.customer)) sum += partsOf(world, sub);
+    if ((sub.status === 'active' || sub.status === 'past_due') && counts(sub)) sum += partsOf(world, sub);
   }
   return Number((2n * sum + PARTS) / (2n * PARTS));
 }

@@ -30,8 +30,13 @@ export function stripeCustomers({ ledger, person, universe }: Act): string[] {
   return mine;
 }
 
+/** All Stripe customers who pay for something of theirs, attached ones among them. */
+export function payers(act: Act): string[] {
+  return [...stripeCustomers(act), ...act.ledger.payersFor(act.person)];
+}
+
 export function subscriptions(act: Act) {
-  return stripeCustomers(act).flatMap((customer) =>
+  return payers(act).flatMap((customer) =>
     act.universe.world.store
       .all('subscription', { key: 'customer', value: customer })
       .filter(({ status }) => status !== 'canceled' && status !== 'incomplete_expired'),

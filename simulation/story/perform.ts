@@ -2,7 +2,7 @@
 import { Random } from '../virtual/random.ts';
 import { type Act, refused } from './act.ts';
 import { buyOnce, subscribe } from './acts/buying.ts';
-import { deleteCustomer, linkByHand, subscribeByHand } from './acts/by-hand.ts';
+import { attach, deleteCustomer, linkByHand, sellToNobody, subscribeByHand } from './acts/by-hand.ts';
 import {
   addItem,
   cancelAt,
@@ -52,6 +52,8 @@ const ACTS: Record<OperationKind, (act: Act) => Told | Promise<Told>> = {
   delete_customer: deleteCustomer,
   subscribe_by_hand: subscribeByHand,
   link_by_hand: linkByHand,
+  sell_to_nobody: sellToNobody,
+  attach,
   reconcile,
   kill,
 };

@@ -31,6 +31,8 @@ export interface Stage {
   story: Story;
   projects: Project[];
   people: { person: Person; project: Project }[];
+  /** Made in Stripe's dashboard for whoever: parked until an operator attaches them. */
+  ownerless: { subscription: string; customer: string; project: string }[];
   /** One who changes rules waits for the other: what holds in the end would be anybody's guess. */
   rulesTurn: Map<string, Promise<unknown>>;
 }
@@ -119,7 +121,7 @@ export async function setUpStage(universe: Universe, ledger: Ledger, story: Stor
     const project = projects[number % projects.length] as Project;
     return { project, person: { project: project.id, customer: `u_${number}` } };
   });
-  return { universe, ledger, story, projects, people, rulesTurn: new Map() };
+  return { universe, ledger, story, projects, people, ownerless: [], rulesTurn: new Map() };
 }
 
 async function makeProject(universe: Universe, ledger: Ledger, number: number): Promise<Project> {

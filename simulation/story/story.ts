@@ -20,7 +20,7 @@ export const OPERATIONS = {
   good_card: 6,
   refund: 5,
   refund_fails: 3,
-  dispute: 3,
+  dispute: 4,
   close_dispute: 5,
   grant: 5,
   deny: 2,
@@ -31,6 +31,8 @@ export const OPERATIONS = {
   delete_customer: 0.6,
   subscribe_by_hand: 3,
   link_by_hand: 2,
+  sell_to_nobody: 2,
+  attach: 3,
   reconcile: 1,
   kill: 1,
 } as const;

@@ -1,6 +1,6 @@
 /** Money goes back: refunds, and disputes that somebody's bank decides. */
 import type { Charge } from '../../../packages/stripe-sandbox/src/model.ts';
-import { type Act, stripeCustomers } from '../act.ts';
+import { type Act, payers } from '../act.ts';
 import { atStripe } from '../stage.ts';
 
 export function refund(act: Act): string | null {
@@ -15,7 +15,7 @@ export function refund(act: Act): string | null {
 
 export function refundFails(act: Act): string | null {
   const { universe, random } = act;
-  const mine = new Set(stripeCustomers(act));
+  const mine = new Set(payers(act));
   const refunds = universe.world.store
     .all('refund')
     .filter(
@@ -38,7 +38,7 @@ export function dispute(act: Act): string | null {
   const { universe, random } = act;
   const charge = pickCharge(act, (candidate) => !candidate.disputed && candidate.amount_refunded < candidate.amount);
   if (charge === undefined) return null;
-  const cause = random.pick(['fraudulent', 'inquiry', 'product_not_received'] as const);
+  const cause = random.weighted({ fraudulent: 4, product_not_received: 4, inquiry: 2 });
   try {
     universe.control.dispute(charge.id, cause);
   } catch {
@@ -49,7 +49,7 @@ export function dispute(act: Act): string | null {
 
 export function closeDispute(act: Act): string | null {
   const { universe, random } = act;
-  const mine = new Set(stripeCustomers(act));
+  const mine = new Set(payers(act));
   const open = universe.world.store.all('dispute').filter(({ charge, status }) => {
     const owner = universe.world.store.get('charge', charge)?.customer;
     return owner != null && mine.has(owner) && ['needs_response', 'under_review'].includes(status);
@@ -67,7 +67,7 @@ export function closeDispute(act: Act): string | null {
 
 /** More often the last one than another: that one is what access hangs on. */
 function pickCharge(act: Act, fits: (charge: Charge) => boolean): Charge | undefined {
-  const charges = stripeCustomers(act)
+  const charges = payers(act)
     .flatMap((customer) => act.universe.world.store.all('charge', { key: 'customer', value: customer }))
     .filter((charge) => charge.status === 'succeeded' && fits(charge));
   if (charges.length === 0) return undefined;
