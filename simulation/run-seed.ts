@@ -118,6 +118,7 @@ async function live(
   const random = new Random(`${story.seed}/looks`);
   const given: Given[] = [];
   const waiting = [...operations];
+  const acts = new Acts(stage, tell);
   universe.chaos.enabled = true;
   for (const calm of story.calms) {
     while ((waiting[0]?.at ?? Number.POSITIVE_INFINITY) < calm) {
@@ -137,12 +138,8 @@ async function live(
           random.pick(FEATURE_CODES),
         ),
       );
-      const acts = together.map(async (operation) => {
-        stage.ledger.happenedTo((stage.people[operation.customer] as Stage['people'][number]).person);
-        const what = await perform(stage, operation);
-        if (what !== null) tell(operation, what);
-      });
-      await universe.scheduler.runFor(Promise.all([...acts, ...looks]));
+      for (const operation of together) acts.begin(operation);
+      await universe.scheduler.runFor(Promise.all(looks));
       if (random.chance(0.5))
         await lookSoon(
           stage,
@@ -151,7 +148,36 @@ async function live(
         );
     }
     await universe.scheduler.runUntil(calm);
+    await universe.scheduler.runFor(acts.end());
     await comeToRest(stage, given, random);
+  }
+}
+
+/** What people are doing: nobody waits for somebody else's answer, nor for an own one before the next thing. */
+class Acts {
+  readonly #stage: Stage;
+  readonly #tell: (operation: Operation, what: string) => void;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(stage: Stage, tell: (operation: Operation, what: string) => void) {
+    this.#stage = stage;
+    this.#tell = tell;
+  }
+
+  begin(operation: Operation): void {
+    const { ledger, people, universe } = this.#stage;
+    ledger.happenedTo((people[operation.customer] as Stage['people'][number]).person);
+    const act = perform(this.#stage, operation)
+      .then((what) => {
+        if (what !== null) this.#tell(operation, what);
+      })
+      .catch((error: unknown) => universe.scheduler.fail(error as Error))
+      .finally(() => this.#underWay.delete(act));
+    this.#underWay.add(act);
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#underWay);
   }
 }
 

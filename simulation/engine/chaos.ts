@@ -45,7 +45,7 @@ export const MUCH_TROUBLE: Troubles = {
   duplicate: 0.12,
   delay: 0.12,
   stripe: 0.04,
-  slow: 0.04,
+  slow: 0.08,
   outage: 0.002,
   database: 0.004,
   death: 0.0008,

@@ -73,6 +73,12 @@ export interface Size {
 const DAY = 24 * 3_600_000;
 const MONTH = 30.4375 * DAY;
 
+/** How much later somebody does another thing right away: some while the service still works at the one before. */
+const HASTE_MS: readonly ((random: Random) => number)[] = [
+  (random) => random.below(3) * 500,
+  (random) => random.below(25_000),
+];
+
 export function makeStory(seed: string, size: Size): Story {
   const random = new Random(`${seed}/story`);
   // Every time of the year: months have ends, and some years leap days.
@@ -89,8 +95,8 @@ export function makeStory(seed: string, size: Size): Story {
       at += -Math.log(1 - random.next()) * (MONTH / size.pace);
       if (at >= endsAt) break;
       add(at, random.weighted(OPERATIONS), customer);
-      // Several things at once: two tabs, an impatient person, a colleague.
-      while (random.chance(0.3)) add(at + random.below(3) * 500, random.weighted(OPERATIONS), customer);
+      // Several things at once or in haste: two tabs, an impatient person, a colleague, a change of mind.
+      while (random.chance(0.3)) add(at + random.pick(HASTE_MS)(random), random.weighted(OPERATIONS), customer);
     }
   }
   operations.sort((a, b) => a.at - b.at || a.id - b.id);

@@ -14,16 +14,21 @@ export function shareSerializers(): void {
   const file = fromCompiler.resolve('fast-json-stringify');
   const build = fromCompiler('fast-json-stringify') as Build;
   const shared = new Map<string, unknown>();
-  const texts = new WeakMap<object, string>();
-  const textOf = (value: object) => {
-    const known = texts.get(value);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(value);
-    texts.set(value, text);
-    return text;
+  const numbers = new Map<string, number>();
+  const known = new WeakMap<object, number>();
+  /** All schemas of an application are a long text: it is made once for each of its processes, and not for each route. */
+  const numberOf = (schemas: object) => {
+    const number = known.get(schemas);
+    if (number !== undefined) return number;
+    const text = JSON.stringify(schemas);
+    if (!numbers.has(text)) numbers.set(text, numbers.size);
+    const fresh = numbers.get(text) as number;
+    known.set(schemas, fresh);
+    return fresh;
   };
+  const none = {};
   const memoised: Build = (schema, options) => {
-    const key = `${JSON.stringify(schema)}${textOf(options?.schema ?? {})}`;
+    const key = `${numberOf(options?.schema ?? none)} ${JSON.stringify(schema)}`;
     if (!shared.has(key)) shared.set(key, build(schema, options));
     return shared.get(key);
   };
