@@ -54,8 +54,8 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 /** How far ahead is asked. */
 const AHEAD = [1_000, HOUR, DAY, 4 * DAY, 8 * DAY, 20 * DAY, 45 * DAY];
-/** After this long most of what was set off has arrived; caches keep what they have for longer. */
-const SOON_MS = 5_000;
+/** After the one most of what was set off has arrived, and caches keep what they have for longer; after the other slow answers, too. */
+const SOON_MS = [5_000, 45_000];
 /** Answers that are asked for again later. */
 const KEPT_ANSWERS = 400;
 
@@ -145,6 +145,7 @@ async function live(
           stage,
           together.map(({ customer }) => customer),
           given,
+          random,
         );
     }
     await universe.scheduler.runUntil(calm);
@@ -182,15 +183,19 @@ class Acts {
 }
 
 /** A moment later, if the service has done its work by then: every process has to know. */
-async function lookSoon(stage: Stage, customers: readonly number[], given: Given[]): Promise<void> {
+async function lookSoon(stage: Stage, customers: readonly number[], given: Given[], random: Random): Promise<void> {
   const { universe, ledger } = stage;
-  await universe.scheduler.runUntil(universe.now + SOON_MS);
+  await universe.scheduler.runUntil(universe.now + random.pick(SOON_MS));
   if (!universe.atRest) return;
   ledger.atRest();
   for (const process of [...universe.processes]) {
     for (const customer of new Set(customers)) {
       given.push(...(await universe.scheduler.runFor(lookAtRest(stage, customer, process))));
     }
+  }
+  for (const customer of new Set(customers)) {
+    const ahead = random.pick(AHEAD);
+    await universe.scheduler.runFor(lookAhead(stage, customer, random.pick(FEATURE_CODES), ahead));
   }
 }
 

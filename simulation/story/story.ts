@@ -6,6 +6,7 @@ export const OPERATIONS = {
   buy_once: 10,
   change_plan: 8,
   change_quantity: 4,
+  change_mind: 6,
   add_item: 3,
   remove_item: 2,
   discount: 2,
@@ -101,9 +102,9 @@ export function makeStory(seed: string, size: Size): Story {
   }
   operations.sort((a, b) => a.at - b.at || a.id - b.id);
   const calms: number[] = [];
-  // Where little happens there is less to compare.
-  const apart = size.pace < 0.5 ? 2 * MONTH : MONTH;
-  for (let at = startsAt + 2.5 * MONTH; at < endsAt - MONTH / 2; at += (1.5 + random.next() * 2) * apart)
+  // Where little happens there is less to compare; where much does, a later event soon hides what an earlier one broke.
+  const apart = MONTH * Math.min(2, Math.max(0.3, 1 / size.pace));
+  for (let at = startsAt + 2.5 * apart; at < endsAt - MONTH / 2; at += (1.5 + random.next() * 2) * apart)
     calms.push(at);
   calms.push(endsAt);
   return {

@@ -1,5 +1,6 @@
 /** Somebody changes, ends or takes up again what they have, in the portal or with a colleague in the dashboard. */
 import type { Subscription } from '../../../packages/stripe-sandbox/src/model.ts';
+import { sleep } from '../../virtual/time.ts';
 import { type Act, choose, describe, pickSubscription, stripeCustomers, subscriptions } from '../act.ts';
 import { atStripe, type Price } from '../stage.ts';
 
@@ -107,6 +108,27 @@ export function cancelNow(act: Act): string | null {
   const sub = pickSubscription(act);
   if (sub === undefined) return null;
   return atStripe(act.universe, 'DELETE', `/subscriptions/${sub.id}`) === null ? null : `cancels ${sub.id} at once`;
+}
+
+const TRIED_OUT: readonly ((act: Act) => string | null)[] = [
+  changePlan,
+  cancelAt,
+  (act) => update(act, { cancel_at_period_end: true }, 'cancels at the end of the period'),
+  (act) => update(act, { cancel_at_period_end: false }, 'takes the cancellation back'),
+  (act) => update(act, { pause_collection: { behavior: 'void' } }, 'has the collection paused'),
+  (act) => update(act, { pause_collection: '' }, 'has the collection resumed'),
+];
+
+/** Tries things out in the portal, one after the other, faster than the service may follow. */
+export async function changeMind(act: Act): Promise<string | null> {
+  const { random } = act;
+  const tried = [random.pick(TRIED_OUT)(act)];
+  for (let left = 1 + random.below(3); left > 0; left -= 1) {
+    await sleep(1 + random.below(8_000));
+    tried.push(random.pick(TRIED_OUT)(act));
+  }
+  const done = tried.filter((what) => what !== null);
+  return done.length === 0 ? null : `tries out: ${done.join('; ')}`;
 }
 
 export function changeCard(act: Act, method: string): string | null {
