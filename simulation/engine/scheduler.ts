@@ -137,6 +137,8 @@ export class Scheduler {
         await this.#take(step);
         continue;
       }
+      // A timer that was due may have been the last thing that it waited for.
+      if (over) continue;
       const next = this.#nextTime();
       if (next === null || next > deadline) {
         throw new SimulationError('Somebody waits for something that never happens.');
