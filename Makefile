@@ -75,4 +75,4 @@ simulate: install
 
 ## Plants each bug of simulation/bugs.ts by itself, and shows the smallest story in which the simulation finds it.
 simulate-bugs: install
-	node simulation/main.ts $(or $(SEEDS),1..20) --customers $(or $(CUSTOMERS),4) --months $(or $(MONTHS),3) --pace 3 --projects 1 --bugs $(SIMULATE_ARGS)
+	node simulation/main.ts $(or $(SEEDS),1..40) --customers $(or $(CUSTOMERS),5) --months $(or $(MONTHS),2) --pace 6 --projects 1 --bugs $(SIMULATE_ARGS)
