@@ -5,6 +5,7 @@ import type { Database, Tx } from '../platform/database.ts';
 import { type Log, withoutSecrets } from '../platform/log.ts';
 import { countsOf, Overtaken } from './progress.ts';
 import type { RunRow } from './start-run.ts';
+import { LeftBehind } from './through-connections.ts';
 
 const SELF: AuditContext = { actor: 'reconciliation', keyId: null, requestId: null };
 
@@ -17,7 +18,7 @@ export async function completeRun(
   const { alert, counts } = await db.transaction().execute(async (tx) => {
     const ended = await tx
       .updateTable('tollgate.reconciliation_runs')
-      .set({ status: 'completed', finished_at: new Date(now), heartbeat_at: new Date(now) })
+      .set({ status: 'completed', error: null, finished_at: new Date(now), heartbeat_at: new Date(now) })
       .where('id', '=', run.id)
       .where('status', '=', 'running')
       .returningAll()
@@ -48,12 +49,14 @@ export async function completeRun(
     await recordAudit(tx, { ...SELF, ...act }, now);
     return detail;
   });
-  if (alert) {
-    log.error(
-      { alert: 'reconciliation_drift', run_id: run.id, counts },
-      'A reconciliation found more drift than happens by itself',
-    );
-  }
+  if (alert) sound(log, run, counts);
+}
+
+function sound(log: Log, run: RunRow, counts: object): void {
+  log.error(
+    { alert: 'reconciliation_drift', run_id: run.id, counts },
+    'A reconciliation found more drift than happens by itself',
+  );
 }
 
 /** More than this many drifts, and more than this share of what was compared, do not happen by themselves. */
@@ -76,14 +79,14 @@ async function raiseAlarm(tx: Tx, run: RunRow): Promise<boolean> {
   return true;
 }
 
-/** After the last attempt. What it repaired until then stays repaired. */
+/** After the last attempt, or once only a person can help. What it repaired until then stays repaired. */
 export async function failRun(
-  { db, clock }: { db: Database; clock: Clock },
+  { db, clock, log }: { db: Database; clock: Clock; log: Log },
   run: RunRow,
   error: unknown,
 ): Promise<void> {
   const now = clock.now();
-  await db.transaction().execute(async (tx) => {
+  const ended = await db.transaction().execute(async (tx) => {
     const ended = await tx
       .updateTable('tollgate.reconciliation_runs')
       .set({
@@ -94,11 +97,16 @@ export async function failRun(
       })
       .where('id', '=', run.id)
       .where('status', '=', 'running')
-      .returning('id')
+      .returningAll()
       .executeTakeFirst();
-    if (ended === undefined) return;
+    if (ended === undefined) return null;
+    const alert = await raiseAlarm(tx, ended);
     const { project_id: projectId, customer_id: customerId } = run;
-    const act = { action: 'reconciliation.failed', projectId, customerId, detail: { run: run.id } };
+    const connections = error instanceof LeftBehind ? { connections: error.connectionIds } : {};
+    const detail = { run: run.id, alert, ...connections };
+    const act = { action: 'reconciliation.failed', projectId, customerId, detail };
     await recordAudit(tx, { ...SELF, ...act }, now);
+    return { alert, counts: countsOf(ended) };
   });
+  if (ended?.alert) sound(log, run, ended.counts);
 }

@@ -28,6 +28,16 @@ export interface Counts {
 
 export const NO_COUNTS: Counts = { listed: 0, asked: 0, in_sync: 0, ignored: 0, parked: 0, proven: 0 };
 
+/** How far a run is with its connections. */
+export interface Progress {
+  /** Where it is now, or was last. */
+  place: Place | null;
+  /** Those that have been gone through. */
+  done: readonly string[];
+  /** Those that could not be, and where they were left; null: at their start. */
+  left: Readonly<Record<string, Place | null>>;
+}
+
 /** What has been looked at. */
 export interface Seen {
   connectionId: string;
@@ -59,17 +69,18 @@ export async function saveProgress(
   },
 ): Promise<RunRow> {
   const { place, counts, seen, now } = progress;
+  const cursor = { ...run.cursor, ...place };
   const was = run.cursor === null ? null : JSON.stringify(run.cursor);
   const { rows } = await sql<{ id: string }>`
     with saved as (
       update tollgate.reconciliation_runs
-         set cursor = ${JSON.stringify(place)}::jsonb, counts = ${JSON.stringify(counts)}::jsonb, heartbeat_at = ${new Date(now)}
+         set cursor = ${JSON.stringify(cursor)}::jsonb, counts = ${JSON.stringify(counts)}::jsonb, heartbeat_at = ${new Date(now)}
        where id = ${run.id} and status = 'running' and cursor is not distinct from ${was}::jsonb
       returning id
     ) ${seen === undefined ? sql`` : sql`, seen as (${noteSeen(seen, sql`where exists (select from saved)`)}), forgotten as (${forget(seen)})`}
     select id from saved`.execute(db);
   if (rows.length === 0) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);
-  return { ...run, cursor: { ...place }, counts: { ...counts }, heartbeat_at: new Date(now) };
+  return { ...run, cursor, counts: { ...counts }, heartbeat_at: new Date(now) };
 }
 
 /** That the objects have just been looked at. In one order, so that two who note the same do not wait in a circle. */
@@ -85,10 +96,40 @@ export function forget({ connectionId, kind, over }: Omit<Seen, 'ids'>) {
     where connection_id = ${connectionId} and object_type = ${kind} and object_id = any(${[...over].sort()}::text[])`;
 }
 
-export function placeOf(run: RunRow): Place | null {
+export function placeOf(run: Pick<RunRow, 'cursor'>): Place | null {
   const { step, after } = run.cursor ?? {};
   if (typeof step !== 'string') return null;
   return { step, after: typeof after === 'string' ? after : null };
+}
+
+export function progressOf(run: Pick<RunRow, 'cursor'>): Progress {
+  const { done, left } = run.cursor ?? {};
+  return { place: placeOf(run), done: (done ?? []) as string[], left: (left ?? {}) as Progress['left'] };
+}
+
+/**
+ * Writes down how far the run is with its connections.
+ * @param error - what stands in the way of any
+ * @returns the run as it is now
+ * @throws Overtaken when the run has moved since `run` was read
+ */
+export async function saveConnections(
+  db: Database,
+  run: RunRow,
+  { done, left }: Omit<Progress, 'place'>,
+  error: string | null,
+): Promise<RunRow> {
+  const was = run.cursor === null ? null : JSON.stringify(run.cursor);
+  const saved = await db
+    .updateTable('tollgate.reconciliation_runs')
+    .set({ cursor: JSON.stringify({ ...run.cursor, done, left }), error })
+    .where('id', '=', run.id)
+    .where('status', '=', 'running')
+    .where(sql<boolean>`cursor is not distinct from ${was}::jsonb`)
+    .returningAll()
+    .executeTakeFirst();
+  if (saved === undefined) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);
+  return saved;
 }
 
 export function countsOf(run: RunRow): Counts {

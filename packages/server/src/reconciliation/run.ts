@@ -9,10 +9,12 @@ import { countExpected } from './expected.ts';
 import { KnownAccounts } from './known-accounts.ts';
 import { createPace, type Pace } from './pace.ts';
 import { PATIENCE, type Patience } from './patiently.ts';
-import { Overtaken, placeOf } from './progress.ts';
+import { Overtaken, progressOf } from './progress.ts';
 import { proveStep } from './prove-step.ts';
+import type { Scope } from './scope.ts';
 import { enqueueRun, type RunRow } from './start-run.ts';
 import { stepName, stepsOf } from './steps.ts';
+import { LeftBehind, throughConnections } from './through-connections.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
 import { type Working, workStep } from './work-step.ts';
 
@@ -49,6 +51,11 @@ export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}):
         return;
       }
       deps.log.warn({ err: error, run_id: run.id, attempt }, 'A reconciliation was cut short');
+      if (error instanceof LeftBehind && error.needsPerson) {
+        // Waiting does not help, and holds up whoever wants another run.
+        await failRun(deps, run, error);
+        return;
+      }
       if (await hasMoved(deps, run)) {
         // What stood in the way came after work was done: that is no failure in a row.
         await enqueueRun(deps.db, run.id, new Date(Date.now() + patience.longestPauseMs));
@@ -90,27 +97,36 @@ async function hasMoved({ db }: MirrorDeps, begun: RunRow): Promise<boolean> {
     .select('cursor')
     .where('id', '=', begun.id)
     .executeTakeFirst();
-  return canonicalJson(now?.cursor ?? null) !== canonicalJson(begun.cursor);
+  return now === undefined || canonicalJson(wayOf(now)) !== canonicalJson(wayOf(begun));
+}
+
+/** To leave a connection behind is no progress. */
+function wayOf(run: Pick<RunRow, 'cursor'>) {
+  const { place, done } = progressOf(run);
+  return { place, done };
 }
 
 async function workThrough(deps: Working, begun: RunRow): Promise<void> {
   const scope = { projectId: begun.project_id, customerId: begun.customer_id };
-  const connectionIds =
-    scope.projectId === null ? deps.connections.ids() : [(await getProject(deps.db, scope.projectId)).connectionId];
-  const steps = stepsOf(scope, connectionIds);
-  let run = begun.expected === null ? await countExpected(deps.db, begun, connectionIds) : begun;
-  const place = placeOf(run);
-  const first =
-    place === null
-      ? 0
-      : Math.max(
-          0,
-          steps.findIndex((step) => stepName(step) === place.step),
-        );
-  for (const step of steps.slice(first)) {
-    const after = place !== null && place.step === stepName(step) ? place.after : null;
-    run = step.what === 'proven' ? await proveStep(deps, run, step, after) : await workStep(deps, run, step, after);
-    if (step.what === 'unmet' && step.kind === 'invoice') await noteCompared(deps.db, run, step.connectionId);
-  }
+  const connectionIds = await connectionsOf(deps, scope);
+  const expecting = begun.expected === null ? await countExpected(deps.db, begun, connectionIds) : begun;
+  const run = await throughConnections(deps, expecting, connectionIds, async (at, connectionId, from) => {
+    const steps = stepsOf(scope, [connectionId]);
+    const first = from === null ? 0 : steps.findIndex((step) => stepName(step) === from.step);
+    let run = at;
+    for (const step of steps.slice(Math.max(0, first))) {
+      const after = from !== null && from.step === stepName(step) ? from.after : null;
+      run = step.what === 'proven' ? await proveStep(deps, run, step, after) : await workStep(deps, run, step, after);
+      if (step.what === 'unmet' && step.kind === 'invoice') await noteCompared(deps.db, run, connectionId);
+    }
+    return run;
+  });
   await completeRun(deps, run);
+}
+
+/** Also one that cannot be used now: a run that left it out would not be complete. */
+async function connectionsOf({ db, connections }: Working, { projectId }: Scope): Promise<string[]> {
+  if (projectId !== null) return [(await getProject(db, projectId)).connectionId];
+  const used = await db.selectFrom('tollgate.projects').select('connection_id').distinct().execute();
+  return [...new Set([...connections.ids(), ...used.map(({ connection_id }) => connection_id)])];
 }

@@ -20,6 +20,11 @@ export function isMissing(error: unknown): boolean {
   return isFromStripe(error) && classifyStripeError(error).kind === 'missing';
 }
 
+/** Whether Stripe does not take the key. */
+export function isKeyRefused(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeAuthenticationError;
+}
+
 /** The parameter that Stripe complains about; undefined when it names none. */
 export function refusedParameter(error: unknown): string | undefined {
   return isFromStripe(error) ? error.param : undefined;
@@ -28,7 +33,7 @@ export function refusedParameter(error: unknown): string | undefined {
 /** What a caller is told of something that a call to Stripe threw. */
 export function refusalOf(error: unknown): unknown {
   if (!isFromStripe(error)) return error;
-  if (error instanceof Stripe.errors.StripeAuthenticationError) {
+  if (isKeyRefused(error)) {
     const detail =
       "Stripe does not take the connection's key. Its operator has to replace it: STRIPE_SECRET_KEY, or PATCH /api/v1/admin/connections/{id}.";
     return new TollgateError('stripe_unavailable', detail, [], { retry_after: 60 });

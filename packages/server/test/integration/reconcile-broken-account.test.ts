@@ -1,7 +1,7 @@
 /** Lists that are cut short, pages that fail, and a key of another account: nobody loses access on the strength of that. */
 import { createServer, type Server } from 'node:http';
 import { type Sandbox, startSandbox } from '@tollgate/stripe-sandbox';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
@@ -37,6 +37,23 @@ afterAll(async () => {
   await tollgate.close();
 });
 
+/** A Stripe that answers everything with one error; or with what the sandbox answers, once it is put right. */
+async function startRefusingStripe(status: number) {
+  const state = { status };
+  const server = createServer(async (request, response) => {
+    const { authorization = '' } = request.headers;
+    const answer =
+      state.status === 200 ? await fetch(other.url + request.url, { headers: { authorization } }) : undefined;
+    const refusal = { error: { type: 'invalid_request_error', message: 'Not now.' } };
+    response.writeHead(state.status, { 'content-type': 'application/json' });
+    response.end(answer === undefined ? JSON.stringify(refusal) : await answer.text());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
+  return { url, state, [Symbol.dispose]: () => void server.close() };
+}
+
 /** The sandbox, whose lists end after their first object. */
 async function startShortStripe(sandboxUrl: string) {
   const server = createServer(async (request, response) => {
@@ -65,18 +82,22 @@ async function queueRun(dryRun = false): Promise<string> {
   return id;
 }
 
-/** Works on a run over what answers at an address, in one attempt. */
-async function work(id: string, apiBase: string): Promise<void> {
-  const client = createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase });
-  const connection = { id: 'default', client, webhookSecrets: ['whsec_unused'], livemode: false };
-  const connections = createConnections([{ ...connection, installation: 'tests' }]);
-  const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent') };
-  const patience = { attempts: 1, firstPauseMs: 1, longestPauseMs: 1 };
-  const { signal } = new AbortController();
-  await reconcileTask(deps, { pace: createPace(null), patience })(
-    { runId: id },
-    { attempt: 1, maxAttempts: 1, signal },
+/** Works on a run over what answers at an address, and perhaps over another connection's, in one attempt. */
+async function work(id: string, apiBase: string, others: Record<string, string> = {}, maxAttempts = 1): Promise<void> {
+  const connections = createConnections(
+    Object.entries({ default: apiBase, ...others }).map(([connection, address]) => ({
+      id: connection,
+      client: createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: address }),
+      webhookSecrets: ['whsec_unused'],
+      livemode: false,
+      installation: 'tests',
+    })),
   );
+  const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent') };
+  // Where there are more attempts, the test makes them, and not the service's own workers.
+  const patience = { attempts: 1, firstPauseMs: 1, longestPauseMs: maxAttempts === 1 ? 1 : 1_000_000 };
+  const { signal } = new AbortController();
+  await reconcileTask(deps, { pace: createPace(null), patience })({ runId: id }, { attempt: 1, maxAttempts, signal });
 }
 
 async function reconcileOver(apiBase: string, dryRun = false): Promise<FinishedRun> {
@@ -121,4 +142,68 @@ test('a page that fails leaves the run unfinished, and everything as it was', as
   expect(await areEntitled()).toEqual([true, true]);
   // The service's own workers go on with it.
   expect(await finished(tollgate, id)).toMatchObject({ status: 'completed', drifts: [], counts: { in_sync: 8 } });
+});
+
+describe('a connection among others', () => {
+  /** A product that differs in the account that works. */
+  async function rename(): Promise<string> {
+    const [product] = (await tollgate.stripe.products.list({ limit: 1 })).data;
+    tollgate.sandbox.control.setFaults({ drop: 1 });
+    await tollgate.stripe.products.update(String(product?.id), { name: `Renamed ${runs}` });
+    await tollgate.sandbox.control.settled();
+    tollgate.sandbox.control.clearFaults();
+    return String(product?.id);
+  }
+
+  async function runNow(id: string) {
+    return (await tollgate.admin.get(`/admin/reconciliations/${id}`)).body;
+  }
+
+  test('whose key was revoked leaves the others to be reconciled; the run fails and names it', async () => {
+    using revoked = await startRefusingStripe(401);
+    const product = await rename();
+    const id = await queueRun();
+    await work(id, tollgate.sandbox.url, { acme: revoked.url }, 10);
+    const run = await runNow(id);
+    expect(run).toMatchObject({ status: 'failed', counts: { in_sync: 7, repaired: 1 } });
+    expect(run.error).toContain('acme');
+    expect(run.error).not.toContain('default');
+    expect(run.drifts).toMatchObject([{ object_id: product, action: 'repaired' }]);
+    expect(await areEntitled()).toEqual([true, true]);
+    const { body: trail } = await tollgate.admin.get('/admin/audit?action=reconciliation.failed&limit=1');
+    expect(trail.data).toMatchObject([{ detail: { run: id, connections: ['acme'] } }]);
+  });
+
+  test('whose account is away is tried again, says so meanwhile, and keeps nobody waiting', async () => {
+    using away = await startRefusingStripe(500);
+    const product = await rename();
+    const id = await queueRun();
+    // The job asks for another one, later.
+    await work(id, tollgate.sandbox.url, { acme: away.url }, 10);
+    const meanwhile = await runNow(id);
+    expect(meanwhile).toMatchObject({ status: 'running', error: expect.stringContaining('acme') });
+    expect(meanwhile.drifts).toMatchObject([{ object_id: product, action: 'repaired' }]);
+    await expect(work(id, tollgate.sandbox.url, { acme: away.url }, 10)).rejects.toThrow();
+    away.state.status = 200;
+    await work(id, tollgate.sandbox.url, { acme: away.url }, 10);
+    // What was gone through is not gone through again.
+    expect(await runNow(id)).toMatchObject({ status: 'completed', error: null, counts: { in_sync: 7, repaired: 1 } });
+  });
+
+  test('that cannot be used at all is not passed over in silence', async () => {
+    const { body: project } = await tollgate.admin.post('/admin/projects', { name: 'Away', slug: 'away' });
+    const place = (connection: string) =>
+      tollgate.database.db
+        .updateTable('tollgate.projects')
+        .set({ connection_id: connection })
+        .where('id', '=', project.id)
+        .execute();
+    await place('unusable');
+    const id = await queueRun();
+    await work(id, tollgate.sandbox.url, {}, 10);
+    await place('default');
+    const run = await runNow(id);
+    expect(run).toMatchObject({ status: 'failed', counts: { in_sync: 8 } });
+    expect(run.error).toContain('unusable');
+  });
 });
