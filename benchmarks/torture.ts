@@ -191,7 +191,7 @@ async function reconcileAllTheTime(isOver: () => boolean): Promise<void> {
     const alive = nodes.find(({ ready }) => ready);
     // A process that dies just then, or a run that has not ended: the next time.
     if (alive) await call('POST', `${alive.url}/api/v1/admin/reconcile`, ADMIN_KEY, {}).catch(() => {});
-    await sleep(2_000);
+    await sleep(10_000);
   }
 }
 
