@@ -62,14 +62,14 @@ export async function attach(act: Act): Promise<string | null> {
 
 /** A Stripe customer that somebody made by hand becomes this customer's, with what it has. */
 export async function linkByHand(act: Act): Promise<string | null> {
-  const { universe, ledger, person, project } = act;
+  const { universe, ledger, ownerless, person, project } = act;
   if (stripeCustomers(act).length > 0) return null;
   const customer = payingCustomer(act, `${person.customer}@example.com`);
   const price = choose(
     act,
     project.prices.filter(({ interval }) => interval !== null),
   );
-  atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
+  const { id: subscription } = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
   // From the moment of asking on the service may know.
   ledger.owners.set(customer, person);
   const answer = await universe.ask('PUT', `/customers/${encodeURIComponent(person.customer)}`, {
@@ -78,6 +78,8 @@ export async function linkByHand(act: Act): Promise<string | null> {
   });
   if (answer.status >= 300) {
     ledger.owners.delete(customer);
+    // They have become somebody else's meanwhile, and what this one was sold is nobody's.
+    ownerless.push({ subscription, customer, project: project.id });
     return refused('link', answer);
   }
   return `is linked to ${customer}, which has ${describe(act, price)}`;
