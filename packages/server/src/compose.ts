@@ -1,6 +1,6 @@
 /** The one place that wires: every room gets here what it needs, and nothing else knows them all. */
 import { registerAdoptionRoutes } from './adoption/routes.ts';
-import { type ImportOptions, importTask } from './adoption/run.ts';
+import { importTask } from './adoption/run.ts';
 import { registerAuditRoutes } from './audit/routes.ts';
 import { registerCatalogRoutes } from './catalog/routes.ts';
 import { registerCheckoutRoutes } from './checkout/checkout-routes.ts';
@@ -40,9 +40,10 @@ import type { Sealer } from './platform/sealing.ts';
 import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
 import { CONTINUOUS_SCHEDULE, continuousTask } from './reconciliation/continuous.ts';
+import type { Manner } from './reconciliation/manner.ts';
 import { createPace } from './reconciliation/pace.ts';
 import { registerReconciliationRoutes } from './reconciliation/routes.ts';
-import { type ReconcileOptions, reconcileTask } from './reconciliation/run.ts';
+import { reconcileTask } from './reconciliation/run.ts';
 import { scheduleReconcileTask } from './reconciliation/schedule.ts';
 import { registerRevenueRoutes } from './revenue/routes.ts';
 import type { Connections } from './stripe/connections.ts';
@@ -70,9 +71,9 @@ export interface Parts {
   /** Calls a second to each of Stripe's endpoints for reconciliation and imports together; null: no limit. Default 20. */
   callsPerSecond?: number | null;
   /** How many objects reconciliation asks Stripe for at once, and how patiently. */
-  reconcile?: Omit<ReconcileOptions, 'pace'>;
+  reconcile?: Partial<Omit<Manner, 'pace'>>;
   /** The same for imports. */
-  import?: Omit<ImportOptions, 'pace'>;
+  import?: Partial<Omit<Manner, 'pace'>>;
   /** Whether lost events and drift are looked for all the time, and not by reconciliations alone. Default true. */
   continuous?: boolean;
   /** How apps are told of changes. Default over HTTP; the simulation has apps of its own. */

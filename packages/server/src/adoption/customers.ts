@@ -3,8 +3,9 @@ import { type Attribution, attributeBy } from '../mirror/attribute.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { CustomerShape } from '../mirror/shapes.ts';
 import { customerHints } from '../mirror/sync-customer.ts';
+import { eachOf } from '../platform/each-of.ts';
+import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { eachOf } from './each-of.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { syncOne } from './sync-one.ts';
 import { claimsOf, concerns, rulesOf, type Work } from './work.ts';
@@ -50,7 +51,7 @@ export async function importCustomers(work: Work, page: readonly Stripe.Customer
   // What somebody has looked at before is fetched by itself: the list may be older.
   const rules = await rulesOf(work);
   const seen = fresh.map(({ customer }) => customer.id).filter((id) => !first.has(id));
-  await eachOf([...seen, ...changed, ...unowned], async (id) => {
+  await eachOf([...seen, ...changed, ...unowned], SIDE_BY_SIDE, async (id) => {
     work.signal.throwIfAborted();
     const { counted, parked } = await syncOne(work, { type: 'customer', id }, rules);
     if (!seen.includes(id)) return;

@@ -4,8 +4,9 @@ import { fetchSubscription } from '../mirror/fetch-subscription.ts';
 import { listMoneyBack } from '../mirror/list-money-back.ts';
 import { idOrNull } from '../mirror/parse-shape.ts';
 import { completeHints } from '../mirror/sync-subscription.ts';
+import { eachOf } from '../platform/each-of.ts';
+import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { eachOf } from './each-of.ts';
 import { entitledOf } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
@@ -30,7 +31,7 @@ export async function importMoneyBack(work: Work, page: readonly Sign[], place: 
   const fresh = intentsOf(page.filter(({ id }) => !known.has(id)));
   const unchanged = (await ownersOf(work, intentsOf(page))).filter(({ intent }) => !fresh.includes(intent)).length;
   const rules = await rulesOf(work);
-  const done = await eachOf(fresh, async (intent): Promise<SyncedOne | null> => {
+  const done = await eachOf(fresh, SIDE_BY_SIDE, async (intent): Promise<SyncedOne | null> => {
     work.signal.throwIfAborted();
     const whose = await whoseIs(work, intent);
     if (whose === 'nobody') return null;

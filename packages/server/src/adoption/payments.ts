@@ -2,8 +2,9 @@ import { completeInvoice, INVOICE_EXPANSION } from '../mirror/fetch-invoice.ts';
 import { type OwnedPayments, recordInvoicePayments } from '../mirror/record-invoice-payments.ts';
 import { holdObjects } from '../mirror/sequence.ts';
 import type { Tx } from '../platform/database.ts';
+import { eachOf } from '../platform/each-of.ts';
+import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { eachOf } from './each-of.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import type { Work } from './work.ts';
 
@@ -25,7 +26,7 @@ export async function listPaidInvoices({ connection, ask, pageSize }: Work, afte
 export async function importPayments(work: Work, page: readonly Stripe.Invoice[], place: Place) {
   const { db, clock, connection, row } = work;
   if (row.dry_run) return await saveProgress(db, row, NOTHING, { place, now: clock.now() });
-  const fetched = await eachOf(page, (invoice) => completeInvoice(connection, invoice));
+  const fetched = await eachOf(page, SIDE_BY_SIDE, (invoice) => completeInvoice(connection, invoice));
   const paid = fetched.flatMap(({ subscriptionId, shares }) =>
     subscriptionId === null ? [] : [{ subscriptionId, shares }],
   );

@@ -5,9 +5,10 @@ import { idOf, parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId, purchaseRef, sellsOnce } from '../mirror/purchase-fact.ts';
 import { payerOf, purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
+import { eachOf } from '../platform/each-of.ts';
+import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import { readStamps } from '../stripe/stamps.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { eachOf } from './each-of.ts';
 import { gainsByListed, type Rules } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
@@ -35,7 +36,7 @@ export async function importPurchases(work: Work, page: readonly Stripe.Checkout
   const fresh = mine.filter((session) => keptUnder(session).every((id) => !known.has(id)));
   const rules = await rulesOf(work);
   const one = row.dry_run ? wouldSync : sync;
-  const done = await eachOf(fresh, async (session) => {
+  const done = await eachOf(fresh, SIDE_BY_SIDE, async (session) => {
     work.signal.throwIfAborted();
     return await one(work, session, rules);
   });

@@ -6,9 +6,7 @@ import type { Database } from '../platform/database.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
 import { withoutSecrets } from '../platform/log.ts';
-import type { KindName } from '../reconciliation/kind.ts';
-import { createPace, type Pace } from '../reconciliation/pace.ts';
-import { PATIENCE, type Patience, patiently } from '../reconciliation/patiently.ts';
+import { askingOf, type Manner, mannerOf } from '../reconciliation/manner.ts';
 import { importCustomers, listCustomers } from './customers.ts';
 import { declaredBy } from './declared.ts';
 import { importMoneyBack, listSigns } from './money-back.ts';
@@ -22,22 +20,14 @@ import type { Work } from './work.ts';
 
 export type ImportDeps = MirrorDeps & Pick<CatalogDeps, 'requestRecomputation'>;
 
-export interface ImportOptions {
-  /** Shared by everybody in the process who goes through whole accounts: Stripe counts the account's calls. */
-  pace?: Pace;
-  /** Objects a page, at most 100. Default 100. */
-  pageSize?: number;
-  patience?: Patience;
-}
-
 /** Does one import, or goes on with one that was cut short. The payload is `{importId}`. */
-export function importTask(deps: ImportDeps, options: ImportOptions = {}): Task {
-  const { pace = createPace(), pageSize = 100, patience = PATIENCE } = options;
+export function importTask(deps: ImportDeps, options: Partial<Manner> = {}): Task {
+  const manner = mannerOf(options);
   return async (payload, { attempt, maxAttempts, signal }) => {
     const row = await begin(deps, importIdIn(payload));
     if (row === undefined) return;
     try {
-      await workThrough(deps, row, { pace, pageSize, patience, signal });
+      await workThrough(deps, row, { ...manner, signal });
     } catch (error) {
       if (error instanceof Overtaken) return;
       if (signal.aborted) {
@@ -47,7 +37,7 @@ export function importTask(deps: ImportDeps, options: ImportOptions = {}): Task 
       }
       deps.log.warn({ err: error, import_id: row.id, attempt }, 'An import was cut short');
       if (await hasMoved(deps.db, row)) {
-        await enqueueImport(deps.db, row.id, new Date(Date.now() + patience.longestPauseMs));
+        await enqueueImport(deps.db, row.id, new Date(Date.now() + manner.patience.longestPauseMs));
         return;
       }
       if (attempt >= maxAttempts || isForGood(error)) {
@@ -87,15 +77,12 @@ async function begin({ db, clock }: ImportDeps, id: string): Promise<ImportRow |
     .executeTakeFirst();
 }
 
-interface Manner {
-  pace: Pace;
-  pageSize: number;
-  patience: Patience;
-  signal: AbortSignal;
-}
-
-async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): Promise<void> {
-  const { pace, pageSize, patience, signal } = manner;
+async function workThrough(
+  deps: ImportDeps,
+  begun: ImportRow,
+  manner: Manner & { signal: AbortSignal },
+): Promise<void> {
+  const { pageSize, signal } = manner;
   const connection = deps.connections.get(begun.connection_id);
   const projectId = begun.project_id;
   const links = await servesAlone(deps.db, connection.id);
@@ -106,15 +93,7 @@ async function workThrough(deps: ImportDeps, begun: ImportRow, manner: Manner): 
     projectId,
     pageSize,
     signal,
-    ask: <T>(endpoint: KindName, call: () => Promise<T>): Promise<T> =>
-      patiently(
-        async () => {
-          await pace.turn(`${connection.id}/${endpoint}`, signal);
-          return await call();
-        },
-        signal,
-        patience,
-      ),
+    ask: askingOf(manner, connection.id),
   };
   const { mine: products, elsewhere, all } = await chooseProducts(bare);
   const declared = declaredBy(begun.request, { projectId, links, takesUnclaimed: links && all });

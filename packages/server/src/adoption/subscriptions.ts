@@ -11,9 +11,10 @@ import { externalIdOf } from '../mirror/owners-of-listed.ts';
 import { endedFact, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { isWhole } from '../mirror/whole-subscription.ts';
+import { eachOf } from '../platform/each-of.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { eachOf } from './each-of.ts';
 import { gainsByListed, gainsBySaved } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { syncOne } from './sync-one.ts';
@@ -33,7 +34,9 @@ export async function listSubscriptions({ connection, ask, pageSize }: Work, aft
 /** A page of subscriptions. @returns the import as it is afterwards */
 export async function importSubscriptions(work: Work, page: readonly Stripe.Subscription[], place: Place) {
   const { db, clock, row } = work;
-  const listed = (await eachOf(page, (subscription) => complete(work, subscription))).filter((one) => one !== null);
+  const listed = (await eachOf(page, SIDE_BY_SIDE, (subscription) => complete(work, subscription))).filter(
+    (one) => one !== null,
+  );
   const stored = await storedFacts(
     work,
     listed.map(({ fact }) => fact.id),

@@ -8,8 +8,8 @@ import { examinePage } from './examine.ts';
 import type { Kind, KindName } from './kind.ts';
 import { KINDS } from './kinds.ts';
 import { KnownAccounts } from './known-accounts.ts';
+import { mannerOf } from './manner.ts';
 import { createPace } from './pace.ts';
-import { PATIENCE } from './patiently.ts';
 import { countsOf, forget, noteSeen } from './progress.ts';
 import type { RunRow } from './start-run.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
@@ -31,7 +31,7 @@ const REST = '1 hour';
  * is under way there is nothing for it to do.
  */
 export function continuousTask(deps: MirrorDeps): Task {
-  const pace = createPace(CALLS_PER_SECOND);
+  const manner = mannerOf({ pace: createPace(CALLS_PER_SECOND), pageSize: BUDGET });
   return async (_payload, { signal }) => {
     if (await isCovered(deps)) return;
     const due = await longestUnseen(deps);
@@ -41,9 +41,7 @@ export function continuousTask(deps: MirrorDeps): Task {
       ...deps,
       undelivered: new UndeliveredEvents(),
       accounts: new KnownAccounts(),
-      pace,
-      patience: PATIENCE,
-      pageSize: BUDGET,
+      ...manner,
       signal,
     };
     // One that is cut short is left as it is, and the next time goes on with it.

@@ -1,12 +1,11 @@
+import { eachOf } from '../platform/each-of.ts';
 import type { Drift, Kind, KindName, Look, Shelf, Verdict } from './kind.ts';
+import { SIDE_BY_SIDE } from './manner.ts';
 import type { Counts } from './progress.ts';
 import { type SettleDeps, settleDrift } from './settle-drift.ts';
 import { settleParked } from './settle-parked.ts';
 import type { RunRow } from './start-run.ts';
 import { unreadable } from './unreadable.ts';
-
-/** Objects looked at side by side: enough to be paced by Stripe's limit and not by its latency. */
-const SIDE_BY_SIDE = 4;
 
 /**
  * Compares the objects of one page, and settles what differs.
@@ -26,30 +25,19 @@ export async function examinePage<T extends { id: string }>(
   const counted = { in_sync: 0, ignored: 0, parked: 0 };
   const met: string[] = [];
   const over: string[] = [];
-  const waiting = [...items];
-  const work = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {
-      signal.throwIfAborted();
-      const id = typeof item === 'string' ? item : kind.storedId(item);
-      if (id === null) {
-        counted.ignored += 1;
-        continue;
-      }
-      const verdict = await examine(deps, look, shelf, run, kind, { id, item }).catch((error: unknown) => {
-        // The page will be gone through again: nothing more of it is begun.
-        waiting.length = 0;
-        throw error;
-      });
-      const { status } = verdict;
-      if (status === 'in_sync' && verdict.over === true) over.push(id);
-      else if (status !== 'ignored') met.push(id);
-      if (status === 'in_sync' || status === 'ignored' || status === 'parked') counted[status] += 1;
+  await eachOf(items, SIDE_BY_SIDE, async (item) => {
+    signal.throwIfAborted();
+    const id = typeof item === 'string' ? item : kind.storedId(item);
+    if (id === null) {
+      counted.ignored += 1;
+      return;
     }
-  };
-  // All of them end before an error goes up, so that nothing of this page is still under way afterwards.
-  const ended = await Promise.allSettled(Array.from({ length: SIDE_BY_SIDE }, work));
-  const failed = ended.find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
+    const verdict = await examine(deps, look, shelf, run, kind, { id, item });
+    const { status } = verdict;
+    if (status === 'in_sync' && verdict.over === true) over.push(id);
+    else if (status !== 'ignored') met.push(id);
+    if (status === 'in_sync' || status === 'ignored' || status === 'parked') counted[status] += 1;
+  });
   return { counted, met, over };
 }
 

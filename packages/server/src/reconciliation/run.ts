@@ -7,8 +7,7 @@ import { noteCompared } from './compared-until.ts';
 import { completeRun, failRun } from './end-run.ts';
 import { countExpected } from './expected.ts';
 import { KnownAccounts } from './known-accounts.ts';
-import { createPace, type Pace } from './pace.ts';
-import { PATIENCE, type Patience } from './patiently.ts';
+import { type Manner, mannerOf } from './manner.ts';
 import { Overtaken, progressOf } from './progress.ts';
 import { proveStep } from './prove-step.ts';
 import type { Scope } from './scope.ts';
@@ -18,17 +17,9 @@ import { LeftBehind, throughConnections } from './through-connections.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
 import { type Working, workStep } from './work-step.ts';
 
-export interface ReconcileOptions {
-  /** Shared by everybody in the process who goes through whole accounts: Stripe counts the account's calls. */
-  pace?: Pace;
-  /** Objects a page, at most 100. Default 100. */
-  pageSize?: number;
-  patience?: Patience;
-}
-
 /** Does one run, or goes on with one that was cut short. The payload is `{runId}`. */
-export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}): Task {
-  const { pace = createPace(), pageSize = 100, patience = PATIENCE } = options;
+export function reconcileTask(deps: MirrorDeps, options: Partial<Manner> = {}): Task {
+  const manner = mannerOf(options);
   return async (payload, { attempt, maxAttempts, signal }) => {
     const run = await begin(deps, runIdIn(payload));
     if (run === undefined) return;
@@ -36,9 +27,7 @@ export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}):
       ...deps,
       undelivered: new UndeliveredEvents(),
       accounts: new KnownAccounts(),
-      pace,
-      patience,
-      pageSize,
+      ...manner,
       signal,
     };
     try {
@@ -58,7 +47,7 @@ export function reconcileTask(deps: MirrorDeps, options: ReconcileOptions = {}):
       }
       if (await hasMoved(deps, run)) {
         // What stood in the way came after work was done: that is no failure in a row.
-        await enqueueRun(deps.db, run.id, new Date(Date.now() + patience.longestPauseMs));
+        await enqueueRun(deps.db, run.id, new Date(Date.now() + manner.patience.longestPauseMs));
         return;
       }
       if (attempt >= maxAttempts) await failRun(deps, run, error);

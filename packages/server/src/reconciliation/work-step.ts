@@ -1,38 +1,21 @@
 import { examinePage } from './examine.ts';
 import type { Kind, Look } from './kind.ts';
 import { KINDS } from './kinds.ts';
-import type { Pace } from './pace.ts';
-import { type Patience, patiently } from './patiently.ts';
+import { askingOf, type Manner } from './manner.ts';
 import { countsOf, saveProgress } from './progress.ts';
 import type { Scope } from './scope.ts';
 import type { SettleDeps } from './settle-drift.ts';
 import type { RunRow } from './start-run.ts';
 import { type Step, stepName } from './steps.ts';
 
-export interface Working extends SettleDeps {
-  pace: Pace;
-  patience: Patience;
-  pageSize: number;
+export interface Working extends SettleDeps, Manner {
   signal: AbortSignal;
 }
 
 /** How a run looks at one connection: at an agreed pace, and patiently. */
 export function lookAt(deps: Omit<Working, 'pageSize'>, connectionId: string, scope: Scope): Look {
   const connection = deps.connections.get(connectionId);
-  return {
-    db: deps.db,
-    connection,
-    scope,
-    ask: (endpoint, call) =>
-      patiently(
-        async () => {
-          await deps.pace.turn(`${connection.id}/${endpoint}`, deps.signal);
-          return await call();
-        },
-        deps.signal,
-        deps.patience,
-      ),
-  };
+  return { db: deps.db, connection, scope, ask: askingOf(deps, connection.id) };
 }
 
 /**

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
+import type { Manner } from '../../src/reconciliation/manner.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
-import { type ReconcileOptions, reconcileTask } from '../../src/reconciliation/run.ts';
+import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { scheduleReconcileTask } from '../../src/reconciliation/schedule.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
 import { finished, quiet, reconcile } from '../support/reconciling.ts';
@@ -33,7 +34,7 @@ async function startUnworked(body: object = {}): Promise<string> {
   return id;
 }
 
-function taskWith(options: ReconcileOptions) {
+function taskWith(options: Partial<Manner>) {
   const connection = { id: 'default', client: tollgate.stripe, webhookSecrets: ['whsec_unused'], livemode: false };
   return reconcileTask(
     {
