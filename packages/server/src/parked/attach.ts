@@ -4,6 +4,7 @@ import { ensureCustomer } from '../customers/ensure-customer.ts';
 import { lockCustomer } from '../customers/lock.ts';
 import { putCustomer } from '../customers/put-customer.ts';
 import { type ObjectType, type SyncResult, syncObject } from '../mirror/sync-object.ts';
+import type { Queryable } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { getProject } from '../projects/find-project.ts';
 import { askStripe } from '../stripe/refusal.ts';
@@ -37,6 +38,8 @@ const JOB_AFTER_MS = 1_000;
  *
  * Linking its Stripe customer goes first and by the rules of `PUT /customers`: where another project is served through
  * it, linking is refused and nothing is attached.
+ *
+ * Whoever asks again, not having heard the answer, hears it now: nothing is decided twice.
  * @throws TollgateError `not_found` (parked object, project, or Stripe customer), `not_parked`, `not_attachable`,
  *   `other_connection`, `stripe_customer_taken`, `customer_linked`, `conflict`, `stripe_unavailable`
  */
@@ -44,13 +47,13 @@ export async function attachParked(deps: ParkedDeps, input: AttachInput, context
   const { db } = deps;
   const { projectId, externalId } = input;
   const parked = await getParked(db, input.parkedId);
-  if (!isAttachable(parked, input)) throw notParked(parked);
+  const attachable = isAttachedTo(parked, input) || isAttachable(parked, input);
+  if (!attachable && !(await isSettledByItsLink(db, parked, input))) throw notParked(parked);
   refuseCatalog(parked);
   const project = await getProject(db, projectId);
   if (project.connectionId !== parked.connection_id) throw otherConnection(parked);
 
-  // To have a Stripe customer is to be linked to it: there is nothing else to attach.
-  if (input.linkStripeCustomer || parked.object_type === 'customer') {
+  if (isLinking(parked, input)) {
     const { stripe_customer_id: stripeCustomerId } = parked.detail;
     if (stripeCustomerId === null) throw noStripeCustomer();
     await putCustomer(deps, { projectId, externalId, stripeCustomerId }, context);
@@ -63,6 +66,34 @@ export async function attachParked(deps: ParkedDeps, input: AttachInput, context
 
 function isAttachable({ status }: Pick<ParkedRow, 'status'>, { move }: AttachInput): boolean {
   return status === 'open' || status === 'dismissed' || (status === 'attached' && move);
+}
+
+function isAttachedTo(parked: ParkedRow, { projectId, externalId }: AttachInput): boolean {
+  const { status, attached_project_id: project, attached_external_id: customer } = parked;
+  return status === 'attached' && project === projectId && customer === externalId;
+}
+
+/** To have a Stripe customer is to be linked to it: there is nothing else to attach. */
+function isLinking({ object_type: type }: ParkedRow, { linkStripeCustomer }: AttachInput): boolean {
+  return linkStripeCustomer || type === 'customer';
+}
+
+/** Whether an attempt that died after it had linked the Stripe customer left it at that, and the object found its owner. */
+async function isSettledByItsLink(db: Queryable, parked: ParkedRow, input: AttachInput): Promise<boolean> {
+  const { stripe_customer_id: stripeCustomerId } = parked.detail;
+  if (parked.status !== 'resolved' || stripeCustomerId === null || !isLinking(parked, input)) return false;
+  let linked = db
+    .selectFrom('tollgate.customers as customer')
+    .select('customer.id')
+    .where('customer.project_id', '=', input.projectId)
+    .where('customer.external_id', '=', input.externalId)
+    .where('customer.stripe_customer_id', '=', stripeCustomerId);
+  if (parked.object_type !== 'customer') {
+    linked = linked
+      .innerJoin('tollgate.facts as fact', 'fact.customer_id', 'customer.id')
+      .where('fact.object_id', '=', parked.object_id);
+  }
+  return (await linked.executeTakeFirst()) !== undefined;
 }
 
 async function decide(
@@ -78,8 +109,10 @@ async function decide(
     const { id: customerId } = await ensureCustomer(tx, { projectId, externalId, now });
     await lockCustomer(tx, customerId);
     const before = await lockParked(tx, parked.id);
-    // With its link a Stripe customer may have been settled already.
-    if (!isAttachable(before, input) && parked.object_type !== 'customer') throw notParked(before);
+    if (isAttachedTo(before, input)) return;
+    // Its link may have settled it already.
+    const settled = before.status === 'resolved' && isLinking(parked, input);
+    if (!settled && !isAttachable(before, input)) throw notParked(before);
     const attachment = { project_id: projectId, customer_id: customerId, reason, actor: context.actor, created_at: at };
     await tx
       .insertInto('tollgate.attachments')

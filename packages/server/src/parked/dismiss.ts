@@ -18,6 +18,8 @@ export async function dismissParked(
   const now = clock.now();
   await db.transaction().execute(async (tx) => {
     const before = await lockParked(tx, parkedId);
+    // Whoever did not hear the answer asks again.
+    if (before.status === 'dismissed' && before.resolution === reason) return;
     if (before.status !== 'open') throw notParked(before);
     await tx
       .updateTable('tollgate.parked_objects')

@@ -1,7 +1,7 @@
 import type { Tx } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { enqueue } from '../platform/jobs.ts';
-import type { ParkedRow } from './find-parked.ts';
+import { getParked, type ParkedRow } from './find-parked.ts';
 
 /** The refusal to decide on an object that is settled. */
 export function notParked({ status, resolution }: Pick<ParkedRow, 'status' | 'resolution'>): TollgateError {
@@ -15,13 +15,9 @@ export function notParked({ status, resolution }: Pick<ParkedRow, 'status' | 're
 }
 
 /** Takes the object's row until the transaction ends; customers are locked before. @returns how it stands */
-export async function lockParked(tx: Tx, id: string): Promise<Pick<ParkedRow, 'status' | 'resolution'>> {
-  return await tx
-    .selectFrom('tollgate.parked_objects')
-    .select(['status', 'resolution'])
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
+export async function lockParked(tx: Tx, id: string): Promise<ParkedRow> {
+  await tx.selectFrom('tollgate.parked_objects').select('id').where('id', '=', id).forUpdate().execute();
+  return await getParked(tx, id);
 }
 
 /** Has the object looked at after the commit, with the events that wait for it. */

@@ -94,7 +94,7 @@ export function registerParkedRoutes(app: App, deps: ParkedDeps): void {
         tags,
         summary: 'Attach a parked object to a customer',
         description:
-          'The operator’s word beats whatever else is known, now and later. The object is fetched and applied at once: the answer shows what the customer is entitled to afterwards.',
+          'The operator’s word beats whatever else is known, now and later. The object is fetched and applied at once: the answer shows what the customer is entitled to afterwards. Asked again for the same customer, it answers so again, and decides nothing twice.',
         params: Params,
         body: AttachBody,
         response: { 200: AttachmentView },
@@ -132,7 +132,7 @@ export function registerParkedRoutes(app: App, deps: ParkedDeps): void {
         tags,
         summary: 'Dismiss a parked object',
         description:
-          'It is not ours: it gives nothing, is no drift, and events about it are ignored. It opens again when the evidence of whose it is changes.',
+          'It is not ours: it gives nothing, is no drift, and events about it are ignored. It opens again when the evidence of whose it is changes. Asked again for the same reason, it answers so again.',
         params: Params,
         body: DismissBody,
         response: { 200: ParkedView },

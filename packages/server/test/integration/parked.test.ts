@@ -77,6 +77,23 @@ const attach = (id: string, customerId: string, more: object = {}) =>
     ...more,
   });
 
+/** What is left of a request whose process died between its commit and its answer, when that is noticed. */
+async function diesBeforeItsAnswer(idempotencyKey: string): Promise<void> {
+  const { rowCount } = await tollgate.database.pool.query(
+    `update tollgate.idempotency_keys
+        set response_status = null, response_headers = null, response_body = null,
+            locked_at = locked_at - interval '1 hour', created_at = created_at - interval '1 hour'
+      where idempotency_key = $1`,
+    [idempotencyKey],
+  );
+  expect(rowCount).toBe(1);
+}
+
+async function decisionsAbout(objectId: string): Promise<number> {
+  const { body } = await tollgate.admin.get('/admin/audit?action=parked.attached&limit=100');
+  return body.data.filter(({ detail }: { detail: { object: string } }) => detail.object === objectId).length;
+}
+
 describe('what was made by hand in Stripe', () => {
   test('is attributed by the client reference of a payment link, bought once', async () => {
     await buyByLink({ client_reference_id: 'by_link' });
@@ -153,7 +170,54 @@ describe('a purchase of nobody', () => {
       10_000,
       'the events that waited are processed',
     );
-    expect(await attach(parked.id, 'grace')).toMatchObject({ status: 409, body: { code: 'not_parked' } });
+  });
+
+  test('is attached once, however often the same is asked, and to nobody else', async () => {
+    const { payment_intent: payment } = await buyByLink();
+    const { id } = await becomesParked(String(payment));
+    const path = `/admin/parked/${id}/attach`;
+    const body = { project_id: tollgate.project.id, customer_id: 'asked_twice', reason: 'They wrote to us' };
+    const headers = { 'idempotency-key': `attach ${id}` };
+    const first = await tollgate.admin.post(path, body, headers);
+    expect(first.status).toBe(200);
+    const { status, attached_to, settled_at } = first.body.parked;
+    await becomesEntitled('asked_twice');
+    await quiet(tollgate);
+
+    await diesBeforeItsAnswer(headers['idempotency-key']);
+    for (const again of [headers, {}, { 'idempotency-key': `attach ${id} again` }]) {
+      const repeat = await tollgate.admin.post(path, body, again);
+      const parked = { status, attached_to, settled_at };
+      expect(repeat).toMatchObject({ status: 200, body: { parked, sync: { status: 'unchanged' } } });
+      expect(repeat.body.entitlements.entitlements).toMatchObject({ pro: { sources: [{ id: payment }] } });
+      expect(Object.keys(repeat.body)).toEqual(Object.keys(first.body));
+    }
+    expect(await attach(id, 'somebody_else')).toMatchObject({ status: 409, body: { code: 'not_parked' } });
+    expect(await decisionsAbout(String(payment))).toBe(1);
+  });
+
+  test('is moved once, however often the same is asked', async () => {
+    const { payment_intent: payment } = await buyByLink();
+    const { id } = await becomesParked(String(payment));
+    await attach(id, 'moved_from');
+    for (const _ of [1, 2, 3]) expect(await attach(id, 'moved_to', { move: true })).toMatchObject({ status: 200 });
+    expect(await decisionsAbout(String(payment))).toBe(2);
+  });
+
+  test('is attached by the repeat, where the first request died as soon as it had linked the Stripe customer', async () => {
+    const customer = await stripe.customers.create({});
+    const subscription = await subscribeByHand(customer.id);
+    const { id } = await becomesParked(subscription.id);
+    await tollgate.secret.put('/customers/half_way', { stripe_customer_id: customer.id });
+    await becomesParked(subscription.id, 'resolved');
+    const link = { link_stripe_customer: true };
+    expect((await attach(id, 'somebody_else', link)).body.code).toBe('not_parked');
+    expect(await attach(id, 'half_way', link)).toMatchObject({
+      status: 200,
+      body: { parked: { status: 'attached', attached_to: { customer_id: 'half_way' } } },
+    });
+    expect(await attach(id, 'half_way')).toMatchObject({ status: 200 });
+    expect(await decisionsAbout(subscription.id)).toBe(1);
   });
 
   test('stays with whom it was attached to, follows its refunds, and can be moved', async () => {
@@ -178,6 +242,9 @@ describe('a purchase of nobody', () => {
     const { id } = await becomesParked(subscription.id);
     const dismissed = await tollgate.admin.post(`/admin/parked/${id}/dismiss`, { reason: 'A test of our own' });
     expect(dismissed).toMatchObject({ status: 200, body: { status: 'dismissed', resolution: 'A test of our own' } });
+    const repeat = await tollgate.admin.post(`/admin/parked/${id}/dismiss`, { reason: 'A test of our own' });
+    const { settled_at } = dismissed.body;
+    expect(repeat).toMatchObject({ status: 200, body: { status: 'dismissed', settled_at } });
     expect(await tollgate.admin.post(`/admin/parked/${id}/dismiss`, { reason: 'Again' })).toMatchObject({
       status: 409,
     });
@@ -192,7 +259,7 @@ describe('a purchase of nobody', () => {
     await stripe.subscriptions.update(subscription.id, { metadata: { tollgate_project: 'prj_unknown' } });
     expect(await becomesParked(subscription.id)).toMatchObject({ id, reason: 'stamped_project_unknown' });
     const audit = await tollgate.admin.get('/admin/audit?action=parked.dismissed');
-    expect(audit.body.data[0]).toMatchObject({ reason: 'A test of our own', detail: { parked: id } });
+    expect(audit.body.data).toMatchObject([{ reason: 'A test of our own', detail: { parked: id } }]);
   });
 
   test('that has been dismissed, and is attached after all, gives nothing for money that went back meanwhile', async () => {
