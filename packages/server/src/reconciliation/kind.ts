@@ -86,6 +86,8 @@ export interface Shelf {
   /** Who is linked to a Stripe customer. */
   customers?: ReadonlyMap<string, readonly CustomerRow[]>;
   ledger?: ReadonlyMap<string, LedgerRow>;
+  /** The payment intents that were ever disputed. */
+  disputed?: ReadonlySet<string>;
   claims?: ClaimSource;
 }
 

@@ -6,19 +6,22 @@ import {
   purchaseOfPayment,
   purchaseOfSession,
 } from '../mirror/fetch-purchase.ts';
+import { listedPurchase, PURCHASE_EXPANSIONS } from '../mirror/listed-purchase.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId, purchaseRef, sellsOnce } from '../mirror/purchase-fact.ts';
 import { purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
 import type { Stripe } from '../stripe/types.ts';
-import type { Kind, Look, Verdict } from './kind.ts';
+import { disputedPayments } from './disputed-payments.ts';
+import type { Kind, Look, Shelf, Verdict } from './kind.ts';
 import { customerFilter } from './scope-filter.ts';
-import { storedFact, unmetFacts } from './stored-facts.ts';
+import { storedFact, storedFacts, unmetFacts } from './stored-facts.ts';
 import { compareFact, outOfScope, ownerOf } from './verdicts.ts';
 
 /**
  * One-off purchases, found through their checkout sessions and stored under their payment intent, or under the session
- * when nothing had to be paid, or when they were bought beside a subscription. Refunds and disputes are fetched with each, so that old ones are compared too.
+ * when nothing had to be paid, or when they were bought beside a subscription. Old ones are compared too, with their refunds
+ * and disputes. The list shows all of most; the others are fetched one by one.
  */
 export const purchases: Kind<Stripe.Checkout.Session> = {
   name: 'purchase',
@@ -38,12 +41,23 @@ export const purchases: Kind<Stripe.Checkout.Session> = {
     return await look.connection.client.checkout.sessions.list({
       ...customer,
       limit,
-      expand: ['data.customer', 'data.line_items'],
+      expand: PURCHASE_EXPANSIONS,
       ...(startingAfter === undefined ? {} : { starting_after: startingAfter }),
     });
   },
 
+  async shelve(look, listed) {
+    const ids = listed.map((session) => this.storedId(session)).filter((id) => id !== null);
+    const stored = await storedFacts(look, 'purchase', ids);
+    const facts = Map.groupBy(stored, ({ id }) => id);
+    // Disputes cannot be listed by customer, who has bought so few that each is fetched.
+    const disputed = look.scope.customerId === null ? { disputed: await disputedPayments(look) } : {};
+    return { facts: new Map(ids.map((id) => [id, facts.get(id) ?? []])), ...disputed } satisfies Shelf;
+  },
+
   async compare(look, listed) {
+    const shown = look.shelf?.disputed === undefined ? null : listedPurchase(listed, look.shelf.disputed);
+    if (shown !== null) return await compareFetched(look, shown);
     const session = parseShape(SessionShape, listed, 'checkout session');
     const fetched = await look.ask('purchase', () => purchaseOfSession(look.connection, session));
     return fetched === null ? { status: 'ignored' } : await compareFetched(look, fetched);
