@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
 import type { Queryable } from '../platform/database.ts';
+import { isWhereItWas, Overtaken } from '../platform/long-work.ts';
 import type { ImportRow } from './start-import.ts';
 
 /**
@@ -65,11 +65,6 @@ export interface PageReport {
   parked: readonly { type: string; id: string; reason: string }[];
 }
 
-/** Another process goes on with the import, and is further. */
-export class Overtaken extends Error {
-  override readonly name = 'Overtaken';
-}
-
 /**
  * Writes down what came of a page, or of a part of it.
  * @param place - where the import goes on; null: where it was, since the page is not done with
@@ -92,8 +87,7 @@ export async function saveProgress(
       heartbeat_at: new Date(now),
     })
     .where('id', '=', row.id)
-    .where('status', '=', 'running')
-    .where(sql<boolean>`cursor is not distinct from ${row.cursor === null ? null : JSON.stringify(row.cursor)}::jsonb`)
+    .where(isWhereItWas(row))
     .returningAll()
     .executeTakeFirst();
   if (saved === undefined) throw new Overtaken(`The import ${row.id} is worked on elsewhere.`);

@@ -3,18 +3,17 @@ import { recordAudit } from '../audit/record.ts';
 import type { CatalogDeps } from '../catalog/deps.ts';
 import type { MirrorDeps } from '../mirror/types.ts';
 import type { Database } from '../platform/database.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
-import { withoutSecrets } from '../platform/log.ts';
+import { longTask } from '../platform/long-work.ts';
 import { askingOf, type Manner, mannerOf } from '../reconciliation/manner.ts';
 import { importCustomers, listCustomers } from './customers.ts';
 import { declaredBy } from './declared.ts';
 import { importMoneyBack, listSigns } from './money-back.ts';
 import { importPayments, listPaidInvoices } from './payments.ts';
 import { chooseProducts, importProducts } from './products.ts';
-import { countsOf, Overtaken, type Place, placeOf, STEPS, type StepName, saveProgress } from './progress.ts';
+import { countsOf, type Place, placeOf, STEPS, type StepName, saveProgress } from './progress.ts';
 import { importPurchases, listSessions } from './purchases.ts';
-import { enqueueImport, type ImportRow } from './start-import.ts';
+import { IMPORT_JOB, type ImportRow } from './start-import.ts';
 import { importSubscriptions, listSubscriptions } from './subscriptions.ts';
 import type { Work } from './work.ts';
 
@@ -23,42 +22,19 @@ export type ImportDeps = MirrorDeps & Pick<CatalogDeps, 'requestRecomputation'>;
 /** Does one import, or goes on with one that was cut short. The payload is `{importId}`. */
 export function importTask(deps: ImportDeps, options: Partial<Manner> = {}): Task {
   const manner = mannerOf(options);
-  return async (payload, { attempt, maxAttempts, signal }) => {
-    const row = await begin(deps, importIdIn(payload));
-    if (row === undefined) return;
-    try {
-      await workThrough(deps, row, { ...manner, signal });
-    } catch (error) {
-      if (error instanceof Overtaken) return;
-      if (signal.aborted) {
-        // The process stops: another one goes on from the last page, and this does not count as a failure.
-        await enqueueImport(deps.db, row.id);
-        return;
-      }
-      deps.log.warn({ err: error, import_id: row.id, attempt }, 'An import was cut short');
-      if (await hasMoved(deps.db, row)) {
-        await enqueueImport(deps.db, row.id, new Date(Date.now() + manner.patience.longestPauseMs));
-        return;
-      }
-      if (attempt >= maxAttempts || isForGood(error)) {
-        await end(deps, row, { status: 'failed', error: withoutSecrets(messageOf(error)).slice(0, 500) });
-        return;
-      }
-      throw error;
-    }
-  };
-}
-
-function importIdIn(payload: unknown): string {
-  if (
-    typeof payload === 'object' &&
-    payload !== null &&
-    'importId' in payload &&
-    typeof payload.importId === 'string'
-  ) {
-    return payload.importId;
-  }
-  throw new Error('An import job names no import.');
+  return longTask<ImportRow>(deps, {
+    job: IMPORT_JOB,
+    cutShort: 'An import was cut short',
+    begin: (id) => begin(deps, id),
+    goOn: (row, signal) => workThrough(deps, row, { ...manner, signal }),
+    read: (id) => readImport(deps.db, id),
+    wayOf: ({ cursor }) => cursor,
+    restMs: manner.patience.longestPauseMs,
+    isForGood,
+    fail: (row, reason) => end(deps, row, { status: 'failed', error: reason }),
+    // Whoever started it is told when asking how far it is.
+    alarming: false,
+  });
 }
 
 /** @returns undefined when there is nothing (more) to do */
@@ -153,18 +129,13 @@ async function servesAlone(db: Database, connectionId: string): Promise<boolean>
   return rows.length === 1;
 }
 
-async function hasMoved(db: Database, begun: ImportRow): Promise<boolean> {
-  const now = await db.selectFrom('tollgate.imports').select('cursor').where('id', '=', begun.id).executeTakeFirst();
-  return canonicalJson(now?.cursor ?? null) !== canonicalJson(begun.cursor);
+async function readImport(db: Database, id: string): Promise<ImportRow> {
+  return await db.selectFrom('tollgate.imports').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
 /** What no other attempt can change: the request names what is not there, or is somebody else's. */
 function isForGood(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'not_found' || error.code === 'conflict');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 async function end(

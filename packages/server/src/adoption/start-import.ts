@@ -6,15 +6,14 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
-import { enqueue } from '../platform/jobs.ts';
+import { enqueueLongWork, type LongJob } from '../platform/long-work.ts';
 import { getProject } from '../projects/find-project.ts';
 import type { Schema } from '../schema.ts';
 import type { ImportRequest } from './import-request.ts';
 
 export type ImportRow = Selectable<Schema['tollgate.imports']>;
 
-/** Failures at one page after which an import is given up: with growing delays that is some three hours. */
-const MAX_ATTEMPTS = 10;
+export const IMPORT_JOB = { task: 'import', row: 'import' } as const satisfies LongJob;
 
 export interface StartImportInput {
   projectId: string;
@@ -57,21 +56,11 @@ export async function startImport(
       .returningAll()
       .executeTakeFirst();
     if (started === undefined) throw await alreadyRunning(tx, projectId);
-    await enqueueImport(tx, started.id);
+    await enqueueLongWork(tx, IMPORT_JOB, started.id);
     const detail = { import: started.id, dry_run: dryRun, ...request };
     await recordAudit(tx, { ...context, action: 'import.started', projectId, reason, detail }, now);
     return started;
   });
-}
-
-/**
- * Adds the job that works on an import, in place of one that waits.
- * @param runAt - default: at once
- */
-export async function enqueueImport(tx: Queryable, importId: string, runAt?: Date): Promise<void> {
-  const when = runAt === undefined ? {} : { runAt };
-  const options = { jobKey: `import:${importId}`, maxAttempts: MAX_ATTEMPTS, priority: 10, ...when };
-  await enqueue(tx, 'import', { importId }, options);
 }
 
 async function checkProducts(db: Database, projectId: string, { products }: ImportRequest): Promise<void> {

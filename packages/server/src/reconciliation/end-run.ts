@@ -2,8 +2,9 @@ import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';
-import { type Log, withoutSecrets } from '../platform/log.ts';
-import { countsOf, Overtaken } from './progress.ts';
+import type { Log } from '../platform/log.ts';
+import { Overtaken } from '../platform/long-work.ts';
+import { countsOf } from './progress.ts';
 import type { RunRow } from './start-run.ts';
 import { LeftBehind } from './through-connections.ts';
 
@@ -83,6 +84,7 @@ async function raiseAlarm(tx: Tx, run: RunRow): Promise<boolean> {
 export async function failRun(
   { db, clock, log }: { db: Database; clock: Clock; log: Log },
   run: RunRow,
+  reason: string,
   error: unknown,
 ): Promise<void> {
   const now = clock.now();
@@ -91,7 +93,7 @@ export async function failRun(
       .updateTable('tollgate.reconciliation_runs')
       .set({
         status: 'failed',
-        error: withoutSecrets(error instanceof Error ? error.message : String(error)).slice(0, 500),
+        error: reason,
         finished_at: new Date(now),
         heartbeat_at: new Date(now),
       })

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Database } from '../platform/database.ts';
+import { isWhereItWas, Overtaken } from '../platform/long-work.ts';
 import type { KindName } from './kind.ts';
 import type { RunRow } from './start-run.ts';
 
@@ -47,11 +48,6 @@ export interface Seen {
   over: readonly string[];
 }
 
-/** Another process goes on with the run, and is further. */
-export class Overtaken extends Error {
-  override readonly name = 'Overtaken';
-}
-
 /**
  * Writes down that a page is done with: where the run goes on, what it has counted and what it has seen. One statement,
  * so that all of it is written or nothing.
@@ -70,12 +66,11 @@ export async function saveProgress(
 ): Promise<RunRow> {
   const { place, counts, seen, now } = progress;
   const cursor = { ...run.cursor, ...place };
-  const was = run.cursor === null ? null : JSON.stringify(run.cursor);
   const { rows } = await sql<{ id: string }>`
     with saved as (
       update tollgate.reconciliation_runs
          set cursor = ${JSON.stringify(cursor)}::jsonb, counts = ${JSON.stringify(counts)}::jsonb, heartbeat_at = ${new Date(now)}
-       where id = ${run.id} and status = 'running' and cursor is not distinct from ${was}::jsonb
+       where id = ${run.id} and ${isWhereItWas(run)}
       returning id
     ) ${seen === undefined ? sql`` : sql`, seen as (${noteSeen(seen, sql`where exists (select from saved)`)}), forgotten as (${forget(seen)})`}
     select id from saved`.execute(db);
@@ -94,6 +89,10 @@ export function noteSeen({ connectionId, kind, ids }: Omit<Seen, 'over'>, condit
 export function forget({ connectionId, kind, over }: Omit<Seen, 'ids'>) {
   return sql<object>`delete from tollgate.reconciliation_seen
     where connection_id = ${connectionId} and object_type = ${kind} and object_id = any(${[...over].sort()}::text[])`;
+}
+
+export async function readRun(db: Database, id: string): Promise<RunRow> {
+  return await db.selectFrom('tollgate.reconciliation_runs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
 export function placeOf(run: Pick<RunRow, 'cursor'>): Place | null {
@@ -119,13 +118,11 @@ export async function saveConnections(
   { done, left }: Omit<Progress, 'place'>,
   error: string | null,
 ): Promise<RunRow> {
-  const was = run.cursor === null ? null : JSON.stringify(run.cursor);
   const saved = await db
     .updateTable('tollgate.reconciliation_runs')
     .set({ cursor: JSON.stringify({ ...run.cursor, done, left }), error })
     .where('id', '=', run.id)
-    .where('status', '=', 'running')
-    .where(sql<boolean>`cursor is not distinct from ${was}::jsonb`)
+    .where(isWhereItWas(run))
     .returningAll()
     .executeTakeFirst();
   if (saved === undefined) throw new Overtaken(`The run ${run.id} is worked on elsewhere.`);

@@ -1,17 +1,17 @@
 import { sql } from 'kysely';
 import type { MirrorDeps } from '../mirror/sync-object.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Task } from '../platform/jobs.ts';
+import { longTask } from '../platform/long-work.ts';
 import { getProject } from '../projects/find-project.ts';
 import { noteCompared } from './compared-until.ts';
 import { completeRun, failRun } from './end-run.ts';
 import { countExpected } from './expected.ts';
 import { KnownAccounts } from './known-accounts.ts';
 import { type Manner, mannerOf } from './manner.ts';
-import { Overtaken, progressOf } from './progress.ts';
+import { progressOf, readRun } from './progress.ts';
 import { proveStep } from './prove-step.ts';
 import type { Scope } from './scope.ts';
-import { enqueueRun, type RunRow } from './start-run.ts';
+import { RUN_JOB, type RunRow } from './start-run.ts';
 import { stepName, stepsOf } from './steps.ts';
 import { LeftBehind, throughConnections } from './through-connections.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
@@ -20,47 +20,26 @@ import { type Working, workStep } from './work-step.ts';
 /** Does one run, or goes on with one that was cut short. The payload is `{runId}`. */
 export function reconcileTask(deps: MirrorDeps, options: Partial<Manner> = {}): Task {
   const manner = mannerOf(options);
-  return async (payload, { attempt, maxAttempts, signal }) => {
-    const run = await begin(deps, runIdIn(payload));
-    if (run === undefined) return;
-    const working = {
-      ...deps,
-      undelivered: new UndeliveredEvents(),
-      accounts: new KnownAccounts(),
-      ...manner,
-      signal,
-    };
-    try {
-      await workThrough(working, run);
-    } catch (error) {
-      if (error instanceof Overtaken) return;
-      if (signal.aborted) {
-        // The process stops: another one goes on from the last page, and this does not count as a failure.
-        await enqueueRun(deps.db, run.id);
-        return;
-      }
-      deps.log.warn({ err: error, run_id: run.id, attempt }, 'A reconciliation was cut short');
-      if (error instanceof LeftBehind && error.needsPerson) {
-        // Waiting does not help, and holds up whoever wants another run.
-        await failRun(deps, run, error);
-        return;
-      }
-      if (await hasMoved(deps, run)) {
-        // What stood in the way came after work was done: that is no failure in a row.
-        await enqueueRun(deps.db, run.id, new Date(Date.now() + manner.patience.longestPauseMs));
-        return;
-      }
-      if (attempt >= maxAttempts) await failRun(deps, run, error);
-      throw error;
-    }
-  };
-}
-
-function runIdIn(payload: unknown): string {
-  if (typeof payload === 'object' && payload !== null && 'runId' in payload && typeof payload.runId === 'string') {
-    return payload.runId;
-  }
-  throw new Error('A reconcile job names no run.');
+  return longTask<RunRow>(deps, {
+    job: RUN_JOB,
+    cutShort: 'A reconciliation was cut short',
+    begin: (id) => begin(deps, id),
+    goOn: (run, signal) => {
+      const noticed = { undelivered: new UndeliveredEvents(), accounts: new KnownAccounts() };
+      return workThrough({ ...deps, ...noticed, ...manner, signal }, run);
+    },
+    read: (id) => readRun(deps.db, id),
+    wayOf: (run) => {
+      // To leave a connection behind is no progress.
+      const { place, done } = progressOf(run);
+      return { place, done };
+    },
+    restMs: manner.patience.longestPauseMs,
+    isForGood: (error) => error instanceof LeftBehind && error.needsPerson,
+    fail: (run, reason, error) => failRun(deps, run, reason, error),
+    // Nobody may have asked for it.
+    alarming: true,
+  });
 }
 
 /** @returns undefined when there is nothing (more) to do */
@@ -78,21 +57,6 @@ async function begin({ db, clock }: MirrorDeps, runId: string): Promise<RunRow |
     .where('status', 'in', ['queued', 'running'])
     .returningAll()
     .executeTakeFirst();
-}
-
-async function hasMoved({ db }: MirrorDeps, begun: RunRow): Promise<boolean> {
-  const now = await db
-    .selectFrom('tollgate.reconciliation_runs')
-    .select('cursor')
-    .where('id', '=', begun.id)
-    .executeTakeFirst();
-  return now === undefined || canonicalJson(wayOf(now)) !== canonicalJson(wayOf(begun));
-}
-
-/** To leave a connection behind is no progress. */
-function wayOf(run: Pick<RunRow, 'cursor'>) {
-  const { place, done } = progressOf(run);
-  return { place, done };
 }
 
 async function workThrough(deps: Working, begun: RunRow): Promise<void> {

@@ -4,7 +4,8 @@ import type { Database } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import type { Task } from '../platform/jobs.ts';
 import type { Log } from '../platform/log.ts';
-import { enqueueRun, startRun } from './start-run.ts';
+import { enqueueLongWork } from '../platform/long-work.ts';
+import { RUN_JOB, startRun } from './start-run.ts';
 
 const SCHEDULER: AuditContext = { actor: 'schedule', keyId: null, requestId: null };
 /** Longer than any pause between two attempts at one page. */
@@ -37,6 +38,6 @@ async function revive({ db, clock, log }: { db: Database; clock: Clock; log: Log
     .execute();
   for (const { id } of stale) {
     log.warn({ run_id: id }, 'A reconciliation gave no sign of life; it goes on where it was');
-    await enqueueRun(db, id);
+    await enqueueLongWork(db, RUN_JOB, id);
   }
 }

@@ -5,14 +5,13 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
-import { enqueue } from '../platform/jobs.ts';
+import { enqueueLongWork, type LongJob } from '../platform/long-work.ts';
 import type { Schema } from '../schema.ts';
 import type { Scope } from './scope.ts';
 
 export type RunRow = Selectable<Schema['tollgate.reconciliation_runs']>;
 
-/** Failures at one page after which a run is given up: with growing delays that is some three hours. */
-const MAX_ATTEMPTS = 10;
+export const RUN_JOB = { task: 'reconcile', row: 'run' } as const satisfies LongJob;
 
 export interface StartRunInput {
   scope: Scope;
@@ -50,7 +49,7 @@ export async function startRun(
       .returningAll()
       .executeTakeFirst();
     if (run === undefined) throw await alreadyRunning(tx, scope);
-    await enqueueRun(tx, run.id);
+    await enqueueLongWork(tx, RUN_JOB, run.id);
     await recordAudit(
       tx,
       {
@@ -64,16 +63,6 @@ export async function startRun(
     );
     return run;
   });
-}
-
-/**
- * Adds the job that works on a run, in place of one that waits.
- * @param runAt - default: at once
- */
-export async function enqueueRun(tx: Queryable, runId: string, runAt?: Date): Promise<void> {
-  const when = runAt === undefined ? {} : { runAt };
-  const options = { jobKey: `reconcile:${runId}`, maxAttempts: MAX_ATTEMPTS, priority: 10, ...when };
-  await enqueue(tx, 'reconcile', { runId }, options);
 }
 
 async function alreadyRunning(tx: Queryable, scope: Scope): Promise<TollgateError> {

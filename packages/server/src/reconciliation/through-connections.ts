@@ -1,7 +1,7 @@
 import { TollgateError } from '../platform/errors.ts';
 import { withoutSecrets } from '../platform/log.ts';
 import { isKeyRefused, refusalOf } from '../stripe/refusal.ts';
-import { type Place, type Progress, progressOf, saveConnections } from './progress.ts';
+import { type Place, type Progress, progressOf, readRun, saveConnections } from './progress.ts';
 import type { RunRow } from './start-run.ts';
 import type { Working } from './work-step.ts';
 
@@ -52,7 +52,8 @@ export async function throughConnections(
       if (problem === null) throw error;
       deps.log.warn({ err: error, run_id: run.id, connection: id }, 'A connection cannot be reconciled now');
       problems.push(problem);
-      run = await readRun(deps, run);
+      // It has come further than whoever began it knows.
+      run = await readRun(deps.db, run.id);
       const progress = progressOf(run);
       const left = { ...progress.left, [id]: placeIn(progress, id) };
       run = await saveConnections(deps.db, run, { done: progress.done, left }, messageOf(problems));
@@ -74,11 +75,6 @@ function placeIn({ place, left }: Progress, connectionId: string): Place | null 
 
 function isIn(place: Place | null, connectionId: string): place is Place {
   return place?.step.startsWith(`${connectionId}/`) === true;
-}
-
-/** It has come further than whoever began it knows. */
-async function readRun({ db }: Working, { id }: RunRow): Promise<RunRow> {
-  return await db.selectFrom('tollgate.reconciliation_runs').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
 /** What is wrong with a connection; null for an error that is not its fault. */
