@@ -1,10 +1,7 @@
 import type { PurchaseFact, SubscriptionFact } from '@tollgate/core';
-import type { Selectable } from 'kysely';
 import { loadFacts } from '../facts/load-facts.ts';
 import type { Queryable } from '../platform/database.ts';
-import type { Schema } from '../schema.ts';
-
-export type GrantRow = Selectable<Schema['tollgate.grants']>;
+import type { GrantRow } from './grant-fields.ts';
 
 /** How many of each kind are shown; nobody reads more at once. */
 const MAX_SHOWN = 100;

@@ -3,7 +3,8 @@ import type { PurchaseFact, SubscriptionFact } from '@tollgate/core';
 import { type Static, Type } from 'typebox';
 import { Closed, Money, Nullable, named, OneOf, Timestamp } from '../platform/http/schemas.ts';
 import type { CustomerRow } from './find.ts';
-import type { Account, GrantRow } from './load-account.ts';
+import { type GrantRow, grantFields, grantFieldsOf } from './grant-fields.ts';
+import type { Account } from './load-account.ts';
 
 const customerFields = {
   object: Type.Literal('customer'),
@@ -68,18 +69,7 @@ const GrantView = named(
   Closed({
     object: Type.Literal('grant'),
     id: Type.String(),
-    feature: Type.String(),
-    effect: OneOf(['allow', 'deny']),
-    value: Nullable(Type.Integer()),
-    unlimited: Type.Boolean(),
-    valid_from: Timestamp,
-    valid_to: Nullable(Timestamp),
-    reason: Type.String(),
-    actor: Type.String(),
-    created_at: Timestamp,
-    revoked_at: Nullable(Timestamp),
-    revoked_by: Nullable(Type.String()),
-    revoke_reason: Nullable(Type.String()),
+    ...grantFields,
   }),
 );
 
@@ -165,18 +155,7 @@ function grantView(row: GrantRow): Static<typeof GrantView> {
   return {
     object: 'grant',
     id: row.id,
-    feature: row.feature,
-    effect: row.effect,
-    value: row.value,
-    unlimited: row.unlimited,
-    valid_from: row.valid_from.toISOString(),
-    valid_to: row.valid_to?.toISOString() ?? null,
-    reason: row.reason,
-    actor: row.actor,
-    created_at: row.created_at.toISOString(),
-    revoked_at: row.revoked_at?.toISOString() ?? null,
-    revoked_by: row.revoked_by,
-    revoke_reason: row.revoke_reason,
+    ...grantFieldsOf(row),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { GrantFact } from '@tollgate/core';
-import type { GrantRow } from './views.ts';
+import type { GrantRow } from '../customers/grant-fields.ts';
 
 /** What a grant says about access. */
 export function grantFact(row: GrantRow): GrantFact {

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import { ensureCustomer } from '../customers/ensure-customer.ts';
+import type { GrantRow } from '../customers/grant-fields.ts';
 import { lockCustomer } from '../customers/lock.ts';
 import { recomputeCustomer } from '../entitlements/recompute.ts';
 import { saveFact } from '../facts/save-fact.ts';
@@ -13,7 +14,6 @@ import { getProject } from '../projects/find-project.ts';
 import type { GrantDeps } from './deps.ts';
 import { featureType } from './feature-type.ts';
 import { grantFact } from './grant-fact.ts';
-import type { GrantRow } from './views.ts';
 
 export interface GrantInput {
   projectId: string;

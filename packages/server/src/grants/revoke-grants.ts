@@ -2,6 +2,7 @@ import { type EntitlingSource, evaluateFeature } from '@tollgate/core';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import { type CustomerRow, findCustomer } from '../customers/find.ts';
+import type { GrantRow } from '../customers/grant-fields.ts';
 import { lockCustomer } from '../customers/lock.ts';
 import { recomputeCustomer } from '../entitlements/recompute.ts';
 import { saveFact } from '../facts/save-fact.ts';
@@ -11,7 +12,6 @@ import { getProject } from '../projects/find-project.ts';
 import type { GrantDeps } from './deps.ts';
 import { featureType } from './feature-type.ts';
 import { grantFact } from './grant-fact.ts';
-import type { GrantRow } from './views.ts';
 
 /** One grant, or everything that was given by hand of one feature. */
 export type RevocationTarget = { grantId: string } | { projectId: string; customerId: string; feature: string };
