@@ -3,7 +3,7 @@ import { amountFor } from '../billing/amounts.ts';
 import { invalidRequest } from '../errors.ts';
 import type { LineItem } from '../model.ts';
 import { mergeMetadata, type Params } from '../params.ts';
-import { createPrice } from '../resources/prices.ts';
+import { createPriceFrom } from '../resources/prices.ts';
 import type { World } from '../world.ts';
 import type { sessionFields } from './session-params.ts';
 
@@ -23,39 +23,7 @@ function priceOf(world: World, line: GivenLine, index: number) {
       param: `line_items[${index}][price]`,
     });
   }
-  const price = createPrice(world, {
-    active: undefined,
-    billing_scheme: undefined,
-    currency: data.currency,
-    currency_options: undefined,
-    lookup_key: undefined,
-    metadata: undefined,
-    nickname: undefined,
-    product: data.product,
-    product_data: data.product_data && {
-      id: undefined,
-      active: undefined,
-      statement_descriptor: undefined,
-      tax_details: undefined,
-      name: data.product_data.name,
-      metadata: data.product_data.metadata,
-      tax_code: data.product_data.tax_code,
-      unit_label: data.product_data.unit_label,
-    },
-    recurring: data.recurring && {
-      ...data.recurring,
-      meter: undefined,
-      trial_period_days: undefined,
-      usage_type: undefined,
-    },
-    tax_behavior: data.tax_behavior,
-    tiers: undefined,
-    tiers_mode: undefined,
-    transfer_lookup_key: undefined,
-    transform_quantity: undefined,
-    unit_amount: data.unit_amount,
-    unit_amount_decimal: data.unit_amount_decimal,
-  });
+  const price = createPriceFrom(world, data);
   price.active = false;
   return price;
 }

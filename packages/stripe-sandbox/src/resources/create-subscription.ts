@@ -12,7 +12,7 @@ import { mergeMetadata, type Params } from '../params.ts';
 import type { World } from '../world.ts';
 import { priceOf } from './invoiceitems.ts';
 import { usableMethod } from './payment-methods.ts';
-import { createPrice } from './prices.ts';
+import { createPriceFrom } from './prices.ts';
 import type { createFields, itemFields } from './subscription-params.ts';
 
 type GivenItem = Params<typeof itemFields>;
@@ -22,25 +22,7 @@ export function itemPrice(world: World, given: GivenItem, index: number) {
   const data = given.price_data;
   if (given.price !== undefined) return recurringPrice(world, given.price, `items[${index}][price]`);
   if (data === undefined) return undefined;
-  return createPrice(world, {
-    active: undefined,
-    billing_scheme: undefined,
-    currency: data.currency,
-    currency_options: undefined,
-    lookup_key: undefined,
-    metadata: undefined,
-    nickname: undefined,
-    product: data.product,
-    product_data: undefined,
-    recurring: { ...data.recurring, meter: undefined, trial_period_days: undefined, usage_type: undefined },
-    tax_behavior: undefined,
-    tiers: undefined,
-    tiers_mode: undefined,
-    transfer_lookup_key: undefined,
-    transform_quantity: undefined,
-    unit_amount: data.unit_amount,
-    unit_amount_decimal: data.unit_amount_decimal,
-  });
+  return createPriceFrom(world, { ...data, product_data: undefined, tax_behavior: undefined });
 }
 
 function itemDrafts(world: World, given: readonly GivenItem[]): ItemDraft[] {

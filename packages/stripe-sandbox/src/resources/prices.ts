@@ -172,6 +172,52 @@ function productFor(world: World, given: Params<typeof priceFields>): string {
   return createProduct(world, given.product_data).id;
 }
 
+type Given = Params<typeof priceFields>;
+
+/**
+ * Makes the price that is given in full (`price_data`) where another one would be named.
+ *
+ * @throws StripeError when it cannot become a price
+ */
+export function createPriceFrom(
+  world: World,
+  data: Pick<Given, 'currency' | 'product' | 'tax_behavior' | 'unit_amount' | 'unit_amount_decimal'> & {
+    product_data: Pick<Params<typeof productDataFields>, 'name' | 'metadata' | 'tax_code' | 'unit_label'> | undefined;
+    recurring: Pick<Params<typeof recurringFields>, 'interval' | 'interval_count'> | undefined;
+  },
+): Price {
+  const { product_data: sold } = data;
+  return createPrice(world, {
+    ...data,
+    active: undefined,
+    billing_scheme: undefined,
+    currency_options: undefined,
+    lookup_key: undefined,
+    metadata: undefined,
+    nickname: undefined,
+    product_data: sold && {
+      name: sold.name,
+      metadata: sold.metadata,
+      tax_code: sold.tax_code,
+      unit_label: sold.unit_label,
+      id: undefined,
+      active: undefined,
+      statement_descriptor: undefined,
+      tax_details: undefined,
+    },
+    recurring: data.recurring && {
+      ...data.recurring,
+      meter: undefined,
+      trial_period_days: undefined,
+      usage_type: undefined,
+    },
+    tiers: undefined,
+    tiers_mode: undefined,
+    transfer_lookup_key: undefined,
+    transform_quantity: undefined,
+  });
+}
+
 /** Stores a new price and tells about it. */
 export function createPrice(world: World, given: Params<typeof priceFields>): Price {
   checkPrice(world, given);
