@@ -10,7 +10,7 @@ import path from 'node:path';
 import autocannon from 'autocannon';
 import { loadCustomers } from './load-customers.ts';
 import { type OpenLoopResult, openLoop } from './open-loop.ts';
-import { ADMIN_KEY, call, end, freePort, percentile, startService, zipf } from './service.ts';
+import { call, end, freePort, openProject, percentile, startService, zipf } from './service.ts';
 
 const CUSTOMERS = Number(process.env.CUSTOMERS ?? 100_000);
 const SECONDS = Number(process.env.DURATION ?? 8);
@@ -21,15 +21,7 @@ const OF_THE_CONNECTION = new Set(['connection', 'date', 'keep-alive']);
 
 const service = await startService();
 const idleMb = await service.residentMb();
-const project = await call<{ id: string; secret_key: string }>(
-  'POST',
-  `${service.url}/api/v1/admin/projects`,
-  ADMIN_KEY,
-  {
-    name: 'Benchmark',
-    slug: 'benchmark',
-  },
-);
+const project = await openProject(service.url);
 const key = project.secret_key;
 process.stdout.write(`Loading ${CUSTOMERS.toLocaleString('en')} customers…\n`);
 await loadCustomers(service, project.id, key, CUSTOMERS);

@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Stripe from 'stripe';
-import { addObjects, objectsIn } from './sandbox-file.ts';
-import { ADMIN_KEY, call, type RunningService, startService } from './service.ts';
+import { follow } from './follow.ts';
+import { addCopies, nth, objectsIn } from './sandbox-file.ts';
+import { ADMIN_KEY, call, openProject, type RunningService, startService } from './service.ts';
 
 const N = Number(process.env.N ?? 100_000);
 
@@ -36,15 +37,7 @@ const service = await startService({
 });
 let failed = false;
 try {
-  const project = await call<{ id: string; secret_key: string }>(
-    'POST',
-    `${service.url}/api/v1/admin/projects`,
-    ADMIN_KEY,
-    {
-      name: 'Benchmark',
-      slug: 'benchmark',
-    },
-  );
+  const project = await openProject(service.url);
   const feature = { code: 'pro', name: 'Pro', type: 'boolean' };
   await call('POST', `${service.url}/api/v1/features`, project.secret_key, feature);
   const template = await subscribeOnce(service);
@@ -75,28 +68,20 @@ try {
 }
 process.exitCode = failed ? 1 : 0;
 
-async function importOnce({ url, residentMb }: RunningService, what: string, body: object): Promise<Import> {
-  const before = await residentMb();
-  const began = performance.now();
-  const { id } = await call<Import>('POST', `${url}/api/v1/admin/import`, ADMIN_KEY, body);
-  let run: Import;
-  let peak = before;
-  do {
-    await sleep(250);
-    peak = Math.max(peak, await residentMb());
-    run = await call<Import>('GET', `${url}/api/v1/admin/imports/${id}`, ADMIN_KEY);
-    const { subscriptions, customers } = run.counts;
-    process.stderr.write(
-      `\r  ${subscriptions.toLocaleString('en')} subscriptions, ${customers.toLocaleString('en')} customers `,
-    );
-  } while (run.status === 'queued' || run.status === 'running');
-  const seconds = (performance.now() - began) / 1000;
+async function importOnce(on: RunningService, what: string, body: object): Promise<Import> {
+  const start = async () => {
+    const { id } = await call<Import>('POST', `${on.url}/api/v1/admin/import`, ADMIN_KEY, body);
+    return `/api/v1/admin/imports/${id}`;
+  };
+  const { ended, seconds, memory } = await follow<Import>(on, start, ({ counts: { subscriptions, customers } }) => {
+    return `${subscriptions.toLocaleString('en')} subscriptions, ${customers.toLocaleString('en')} customers`;
+  });
   process.stdout.write(
-    `\r${what}: ${run.status}${run.error === null ? '' : ` (${run.error})`}, ${run.counts.applied.toLocaleString('en')} applied, ` +
-      `${run.counts.unchanged.toLocaleString('en')} unchanged, ${seconds.toFixed(1)} s ` +
-      `(${Math.round(N / seconds).toLocaleString('en')} customers/s), memory ${before.toFixed(0)} MB before, ${peak.toFixed(0)} MB at most\n`,
+    `\r${what}: ${ended.status}${ended.error === null ? '' : ` (${ended.error})`}, ${ended.counts.applied.toLocaleString('en')} applied, ` +
+      `${ended.counts.unchanged.toLocaleString('en')} unchanged, ${seconds.toFixed(1)} s ` +
+      `(${Math.round(N / seconds).toLocaleString('en')} customers/s), ${memory}\n`,
   );
-  return run;
+  return ended;
 }
 
 async function subscribeOnce({ sandboxUrl }: RunningService): Promise<Template> {
@@ -112,35 +97,23 @@ async function subscribeOnce({ sandboxUrl }: RunningService): Promise<Template> 
   return { product: product.id, customer: customer.id, subscription: id };
 }
 
-/** The ids of the nth copy, of equal length for all. */
-function nth(n: number): string {
-  return String(n).padStart(9, '0');
-}
-
 /** Customer, subscription, its latest invoice and that one's payment: what an import reads of each. */
 async function copyInSandbox(file: string, template: Template, count: number): Promise<void> {
   const find = await objectsIn(file);
   const subscription = find('subscription', ({ id }) => id === template.subscription);
   const invoice = find('invoice', ({ id }) => id === subscription.latest_invoice);
-  const kept = {
+  const originals = {
     subscription,
     customer: find('customer', ({ id }) => id === template.customer),
     invoice,
     invoice_payment: find('invoice_payment', (object) => object.invoice === invoice.id),
   };
-  const texts = Object.entries(kept).map(([kind, one]) => ({ kind, text: JSON.stringify(one) }));
-  function* copies() {
-    for (let n = 1; n <= count; n++) {
-      for (const { kind, text } of texts) {
-        const object = text
-          .replaceAll(template.subscription, `sub_bench${nth(n)}`)
-          .replaceAll(template.customer, `cus_bench${nth(n)}`)
-          .replaceAll(invoice.id, `in_bench${nth(n)}`)
-          .replaceAll('u_0', `u_${n}`)
-          .replaceAll(/"(si|il|pi|inpay)_\w+"/g, `"$1_bench${nth(n)}"`);
-        yield { kind, object };
-      }
-    }
-  }
-  await addObjects(file, copies());
+  await addCopies(file, originals, count, (json, n) =>
+    json
+      .replaceAll(template.subscription, `sub_bench${nth(n)}`)
+      .replaceAll(template.customer, `cus_bench${nth(n)}`)
+      .replaceAll(invoice.id, `in_bench${nth(n)}`)
+      .replaceAll('u_0', `u_${n}`)
+      .replaceAll(/"(si|il|pi|inpay)_\w+"/g, `"$1_bench${nth(n)}"`),
+  );
 }

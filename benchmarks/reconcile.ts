@@ -8,8 +8,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { addObjects, objectsIn } from './sandbox-file.ts';
-import { ADMIN_KEY, call, type RunningService, startService } from './service.ts';
+import { follow } from './follow.ts';
+import { addCopies, nth, objectsIn } from './sandbox-file.ts';
+import { ADMIN_KEY, call, openProject, type RunningService, startService } from './service.ts';
 
 const N = Number(process.env.N ?? 100_000);
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
@@ -42,27 +43,19 @@ try {
 }
 process.exitCode = failed ? 1 : 0;
 
-async function reconcileOnce({ url, residentMb }: RunningService, round: number): Promise<boolean> {
-  const before = await residentMb();
-  const began = performance.now();
-  const { id } = await call<{ id: string }>('POST', `${url}/api/v1/admin/reconcile`, ADMIN_KEY, {});
-  let run: Run;
-  let peak = before;
-  do {
-    await sleep(250);
-    peak = Math.max(peak, await residentMb());
-    run = await call<Run>('GET', `${url}/api/v1/admin/reconciliations/${id}`, ADMIN_KEY);
-    process.stderr.write(`\r  ${run.progress.percent} % `);
-  } while (run.status === 'queued' || run.status === 'running');
-  const seconds = (performance.now() - began) / 1000;
-  const { in_sync: inSync, drifts } = run.counts;
+async function reconcileOnce(on: RunningService, round: number): Promise<boolean> {
+  const start = async () => {
+    const { id } = await call<{ id: string }>('POST', `${on.url}/api/v1/admin/reconcile`, ADMIN_KEY, {});
+    return `/api/v1/admin/reconciliations/${id}`;
+  };
+  const { ended, seconds, memory } = await follow<Run>(on, start, ({ progress }) => `${progress.percent} %`);
+  const { in_sync: inSync, drifts } = ended.counts;
   process.stdout.write(
-    `\rrun ${round}: ${run.status}, ${inSync.toLocaleString('en')} objects in sync, ${drifts} drifts, ` +
-      `${seconds.toFixed(1)} s (${Math.round(N / seconds).toLocaleString('en')} subscriptions/s), ` +
-      `memory ${before.toFixed(0)} MB before, ${peak.toFixed(0)} MB at most\n`,
+    `\rrun ${round}: ${ended.status}, ${inSync.toLocaleString('en')} objects in sync, ${drifts} drifts, ` +
+      `${seconds.toFixed(1)} s (${Math.round(N / seconds).toLocaleString('en')} subscriptions/s), ${memory}\n`,
   );
   // Subscriptions and customers, and the template's product, price and invoice.
-  return run.status === 'completed' && drifts === 0 && inSync === 2 * N + 3;
+  return ended.status === 'completed' && drifts === 0 && inSync === 2 * N + 3;
 }
 
 interface Template {
@@ -75,10 +68,7 @@ interface Template {
 /** A customer buys a subscription, and Tollgate hears of it. */
 async function buyOnce({ url }: RunningService): Promise<Template> {
   const api = `${url}/api/v1`;
-  const project = await call<{ id: string; secret_key: string }>('POST', `${api}/admin/projects`, ADMIN_KEY, {
-    name: 'Benchmark',
-    slug: 'benchmark',
-  });
+  const project = await openProject(url);
   const key = project.secret_key;
   await call('POST', `${api}/features`, key, { code: 'pro', name: 'Pro', type: 'boolean' });
   const product = await call<{ id: string }>('POST', `${api}/products`, key, {
@@ -121,30 +111,19 @@ async function buyOnce({ url }: RunningService): Promise<Template> {
   };
 }
 
-/** The ids of the nth copy, of equal length for all. */
-function nth(n: number): string {
-  return String(n).padStart(9, '0');
-}
-
 async function copyInSandbox(file: string, template: Template, count: number): Promise<void> {
   const find = await objectsIn(file);
-  const texts = [
-    { kind: 'subscription', text: JSON.stringify(find('subscription', ({ id }) => id === template.subscriptionId)) },
-    { kind: 'customer', text: JSON.stringify(find('customer', ({ id }) => id === template.stripeCustomerId)) },
-  ];
-  function* copies() {
-    for (let n = 1; n <= count; n++) {
-      for (const { kind, text } of texts) {
-        const object = text
-          .replaceAll(template.subscriptionId, `sub_bench${nth(n)}`)
-          .replaceAll(template.stripeCustomerId, `cus_bench${nth(n)}`)
-          .replaceAll(template.customerId, `cust_bench${nth(n)}`)
-          .replaceAll(/"si_\w+"/g, `"si_bench${nth(n)}"`);
-        yield { kind, object };
-      }
-    }
-  }
-  await addObjects(file, copies());
+  const originals = {
+    subscription: find('subscription', ({ id }) => id === template.subscriptionId),
+    customer: find('customer', ({ id }) => id === template.stripeCustomerId),
+  };
+  await addCopies(file, originals, count, (json, n) =>
+    json
+      .replaceAll(template.subscriptionId, `sub_bench${nth(n)}`)
+      .replaceAll(template.stripeCustomerId, `cus_bench${nth(n)}`)
+      .replaceAll(template.customerId, `cust_bench${nth(n)}`)
+      .replaceAll(/"si_\w+"/g, `"si_bench${nth(n)}"`),
+  );
 }
 
 async function copyInDatabase(on: RunningService, template: Template, count: number): Promise<void> {

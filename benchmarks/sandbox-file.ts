@@ -25,8 +25,33 @@ export async function objectsIn(file: string): Promise<(kind: string, is: (objec
   };
 }
 
-/** Adds objects to a sandbox that stands still; each comes as its JSON. */
-export async function addObjects(file: string, added: Iterable<{ kind: string; object: string }>): Promise<void> {
+/** What makes the ids of the nth copy, of equal length for all. */
+export function nth(n: number): string {
+  return String(n).padStart(9, '0');
+}
+
+/**
+ * Adds copies of objects to a sandbox that stands still.
+ * @param originals - by kind
+ * @param rename - makes the nth copy's JSON of the original's
+ */
+export async function addCopies(
+  file: string,
+  originals: Readonly<Record<string, Stored>>,
+  count: number,
+  rename: (json: string, n: number) => string,
+): Promise<void> {
+  const texts = Object.entries(originals).map(([kind, original]) => ({ kind, json: JSON.stringify(original) }));
+  function* copies() {
+    for (let n = 1; n <= count; n++) {
+      for (const { kind, json } of texts) yield { kind, object: rename(json, n) };
+    }
+  }
+  await addObjects(file, copies());
+}
+
+/** Each comes as its JSON. */
+async function addObjects(file: string, added: Iterable<{ kind: string; object: string }>): Promise<void> {
   // Only with such a line at its end is what was written whole.
   const rest = (await linesOf(file)).findLast((line) => line.rest !== undefined);
   let waiting: string[] = [];

@@ -157,6 +157,11 @@ export async function call<T>(method: string, url: string, key: string, body?: u
   return JSON.parse(text) as T;
 }
 
+/** A project to measure in. */
+export async function openProject(url: string): Promise<{ id: string; secret_key: string }> {
+  return await call('POST', `${url}/api/v1/admin/projects`, ADMIN_KEY, { name: 'Benchmark', slug: 'benchmark' });
+}
+
 /** The value below which `share` of the sorted samples lie. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;

@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import Stripe from 'stripe';
-import { ADMIN_KEY, call, percentile, startService } from './service.ts';
+import { call, openProject, percentile, startService } from './service.ts';
 
 const CUSTOMERS = Number(process.env.CUSTOMERS ?? 200);
 const RATE = Number(process.env.RATE ?? 50);
@@ -14,10 +14,7 @@ const SECONDS = Number(process.env.DURATION ?? 20);
 
 const service = await startService({ sandboxApart: true });
 const api = `${service.url}/api/v1`;
-const project = await call<{ secret_key: string }>('POST', `${api}/admin/projects`, ADMIN_KEY, {
-  name: 'Benchmark',
-  slug: 'benchmark',
-});
+const project = await openProject(service.url);
 const key = project.secret_key;
 const sandbox = new URL(service.sandboxUrl);
 const stripe = new Stripe('sk_test_benchmark0123', {
