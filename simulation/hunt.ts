@@ -1,4 +1,4 @@
-/** Plants each bug by itself, looks for the first seed that finds it, and runs that seed again without the bug. */
+/** Plants each bug by itself, and looks for the first seed that fails with the bug and passes without it. */
 import { BUGS } from './bugs.ts';
 import { Crew } from './crew.ts';
 import { startCluster } from './engine/cluster.ts';
@@ -9,48 +9,48 @@ import { replayCommand, shrink, tell } from './shrink.ts';
 export async function huntBugs(plan: Plan): Promise<boolean> {
   const cluster = await startCluster();
   const sound = new Crew(null);
-  let missed = 0;
+  const missed: string[] = [];
   try {
     for (const bug of BUGS.filter(({ name }) => plan.bug === null || name === plan.bug)) {
       print(`\n${bug.name}: ${bug.about}`);
       const crew = new Crew(bug.name);
-      const seed = await firstFailure({ ...plan, bug: bug.name }, crew, cluster.url);
-      crew.stop();
-      if (seed === null) {
-        missed += 1;
+      if (!(await isFound({ ...plan, bug: bug.name }, { crew, sound }, cluster.url))) {
+        missed.push(bug.name);
         print(`  NOT FOUND in ${plan.seeds.length} seeds.`);
-      } else if (succeeded(await sound.run(orderOf(plan, seed, cluster.url)))) {
-        print(`  Seed ${seed} passes without it.`);
-      } else {
-        missed += 1;
-        print(`  SEED ${seed} FAILS WITHOUT IT, TOO.`);
       }
+      crew.stop();
     }
   } finally {
     sound.stop();
     await cluster.stop();
   }
-  print(`\n${missed === 0 ? 'Every bug was found.' : `${missed} bugs were not found.`}`);
-  return missed === 0;
+  print(`\n${missed.length === 0 ? 'Every bug was found.' : `Not found: ${missed.join(', ')}.`}`);
+  return missed.length === 0;
 }
 
-async function firstFailure(plan: Plan, crew: Crew, serverUrl: string): Promise<string | null> {
+async function isFound(plan: Plan, crews: { crew: Crew; sound: Crew }, serverUrl: string): Promise<boolean> {
   const waiting = [...plan.seeds];
-  let found: string | null = null;
+  let found = false;
   const work = async () => {
-    for (let seed = waiting.shift(); seed !== undefined && found === null; seed = waiting.shift()) {
+    for (let seed = waiting.shift(); seed !== undefined && !found; seed = waiting.shift()) {
       const order = orderOf(plan, seed, serverUrl);
-      const outcome = await crew.run(order);
-      if (found !== null) return;
+      const outcome = await crews.crew.run(order);
+      if (found) return;
       if ('crash' in outcome) {
         print(`  Seed ${seed} crashed: ${outcome.crash}`);
         continue;
       }
-      if (outcome.result.failure === null) continue;
-      found = seed;
-      print(`  Found at seed ${seed}: ${outcome.result.failure.invariant}`);
+      const { failure } = outcome.result;
+      if (failure === null) continue;
+      if (!succeeded(await crews.sound.run(orderOf(plan, seed, serverUrl)))) {
+        print(`  SEED ${seed} FAILS WITHOUT IT, TOO: it says nothing of the bug.`);
+        continue;
+      }
+      if (found) return;
+      found = true;
+      print(`  Found at seed ${seed}, which passes without it: ${failure.invariant}`);
       const smallest = plan.shrink
-        ? await shrink(crew, order, outcome.result, print)
+        ? await shrink(crews.crew, order, outcome.result, print)
         : { order, result: outcome.result };
       print(tell(smallest.result));
       print(`  Again: ${replayCommand(plan, smallest.order)}`);
