@@ -1,7 +1,8 @@
 /**
- * A whole reconciliation of N subscriptions (100,000) that do not differ, against a sandbox without limits in a process
- * of its own. One subscription comes about as any does, by a checkout and its webhooks; the others are copies of it, in
- * the sandbox's file and in the tables, as the mirror would have written them. The run then has to find no drift.
+ * A whole reconciliation of N subscriptions (100,000) with a paid invoice each that do not differ, against a sandbox
+ * without limits in a process of its own. One subscription comes about as any does, by a checkout and its webhooks; the
+ * others are copies of it, in the sandbox's file and in the tables, as the mirror would have written them. The run then has
+ * to find no drift.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -54,8 +55,8 @@ async function reconcileOnce(on: RunningService, round: number): Promise<boolean
     `\rrun ${round}: ${ended.status}, ${inSync.toLocaleString('en')} objects in sync, ${drifts} drifts, ` +
       `${seconds.toFixed(1)} s (${Math.round(N / seconds).toLocaleString('en')} subscriptions/s), ${memory}\n`,
   );
-  // Subscriptions and customers, and the template's product, price and invoice.
-  return ended.status === 'completed' && drifts === 0 && inSync === 2 * N + 3;
+  // Subscriptions, customers and invoices, made within the last day; and the template's product and price.
+  return ended.status === 'completed' && drifts === 0 && inSync === 3 * N + 2;
 }
 
 interface Template {
@@ -113,15 +114,23 @@ async function buyOnce({ url }: RunningService): Promise<Template> {
 
 async function copyInSandbox(file: string, template: Template, count: number): Promise<void> {
   const find = await objectsIn(file);
+  const invoice = find('invoice', ({ customer }) => customer === template.stripeCustomerId);
+  const payment = find('invoice_payment', ({ invoice: of }) => of === invoice.id);
+  const intent = (payment.payment as { payment_intent: string }).payment_intent;
   const originals = {
     subscription: find('subscription', ({ id }) => id === template.subscriptionId),
     customer: find('customer', ({ id }) => id === template.stripeCustomerId),
+    invoice,
+    invoice_payment: payment,
   };
   await addCopies(file, originals, count, (json, n) =>
     json
       .replaceAll(template.subscriptionId, `sub_bench${nth(n)}`)
       .replaceAll(template.stripeCustomerId, `cus_bench${nth(n)}`)
       .replaceAll(template.customerId, `cust_bench${nth(n)}`)
+      .replaceAll(invoice.id, `in_bench${nth(n)}`)
+      .replaceAll(payment.id, `inpay_bench${nth(n)}`)
+      .replaceAll(intent, `pi_bench${nth(n)}`)
       .replaceAll(/"si_\w+"/g, `"si_bench${nth(n)}"`),
   );
 }
@@ -150,6 +159,14 @@ async function copyInDatabase(on: RunningService, template: Template, count: num
         [count, customerId, subscriptionId],
       );
     }
+    await client.query(
+      `insert into tollgate.payments (connection_id, id, project_id, customer_id, invoice_id, subscription_id, status,
+                                      currency, amount, paid_at, period_start, period_end, lines)
+       select connection_id, 'pi_bench' || at, project_id, 'cust_bench' || at, 'in_bench' || at, 'sub_bench' || at, status,
+              currency, amount, paid_at, period_start, period_end, lines
+         from tollgate.payments t, ${series} where t.customer_id = $2 and t.subscription_id = $3`,
+      [count, customerId, subscriptionId],
+    );
     const snapshotBody = `replace(t.body::text, $3, 'sub_bench' || at)::jsonb`;
     await client.query(
       `insert into tollgate.snapshots (project_id, external_id, customer_id, version, body, recorded_at)
