@@ -35,7 +35,8 @@ export interface UniverseOptions {
 }
 
 const RESTART_MS = 5_000;
-const MOST_TRIES = 14;
+/** Over some hours: Stripe may be away several times. */
+const MOST_TRIES = 30;
 const LATE_MS = 14 * 24 * 3_600_000;
 
 export class Universe {

@@ -24,7 +24,7 @@ export function subscribeByHand(act: Act): string | null {
 }
 
 /** Somebody is sold something in the dashboard, and nobody says who that is to the app. */
-export function sellToNobody(act: Act): string {
+export function sellToNobody(act: Act): string | null {
   const { universe, ownerless, project } = act;
   const customer = payingCustomer(act, 'somebody@example.com');
   const price = choose(
@@ -32,6 +32,8 @@ export function sellToNobody(act: Act): string {
     project.prices.filter(({ interval }) => interval !== null),
   );
   const made = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
+  // Nobody buys what was taken out of the catalog.
+  if (made === null) return null;
   ownerless.push({ subscription: made.id, customer, project: project.id });
   return `${customer}, whom nobody knows, gets ${describe(act, price)} by hand (${made.id})`;
 }
@@ -69,7 +71,7 @@ export async function linkByHand(act: Act): Promise<string | null> {
     act,
     project.prices.filter(({ interval }) => interval !== null),
   );
-  const { id: subscription } = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
+  const subscription = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
   // From the moment of asking on the service may know.
   ledger.owners.set(customer, person);
   const answer = await universe.ask('PUT', `/customers/${encodeURIComponent(person.customer)}`, {
@@ -79,7 +81,7 @@ export async function linkByHand(act: Act): Promise<string | null> {
   if (answer.status >= 300) {
     ledger.owners.delete(customer);
     // They have become somebody else's meanwhile, and what this one was sold is nobody's.
-    ownerless.push({ subscription, customer, project: project.id });
+    if (subscription !== null) ownerless.push({ subscription: subscription.id, customer, project: project.id });
     return refused('link', answer);
   }
   return `is linked to ${customer}, which has ${describe(act, price)}`;
