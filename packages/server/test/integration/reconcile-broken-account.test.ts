@@ -144,6 +144,34 @@ test('a page that fails leaves the run unfinished, and everything as it was', as
   expect(await finished(tollgate, id)).toMatchObject({ status: 'completed', drifts: [], counts: { in_sync: 8 } });
 });
 
+test('a key that was revoked ends nobody’s access: the run fails at once, and the next one with another key is whole', async () => {
+  using revoked = await startRefusingStripe(401);
+  const id = await queueRun();
+  await work(id, revoked.url, {}, 10);
+  const { body: run } = await tollgate.admin.get(`/admin/reconciliations/${id}`);
+  expect(run).toMatchObject({ status: 'failed', drifts: [], counts: { in_sync: 0 } });
+  expect(run.error).toContain('default');
+  expect(run.error).toContain("does not take the connection's key");
+  expect(await areEntitled()).toEqual([true, true]);
+  expect(await reconcileOver(tollgate.sandbox.url)).toMatchObject({
+    status: 'completed',
+    drifts: [],
+    error: null,
+    counts: { in_sync: 8 },
+  });
+});
+
+test('an account that answers nothing uses up attempts, and the last one fails the run', async () => {
+  using away = await startRefusingStripe(500);
+  const id = await queueRun();
+  const now = async () => (await tollgate.admin.get(`/admin/reconciliations/${id}`)).body;
+  await expect(work(id, away.url, {}, 10)).rejects.toThrow();
+  expect(await now()).toMatchObject({ status: 'running', error: expect.stringContaining('default') });
+  await expect(work(id, away.url)).rejects.toThrow();
+  expect(await now()).toMatchObject({ status: 'failed', drifts: [] });
+  expect(await areEntitled()).toEqual([true, true]);
+});
+
 describe('a connection among others', () => {
   /** A product that differs in the account that works. */
   async function rename(): Promise<string> {
@@ -178,14 +206,16 @@ describe('a connection among others', () => {
     using away = await startRefusingStripe(500);
     const product = await rename();
     const id = await queueRun();
+    // One before it in order, and one after it.
+    const others = { acme: away.url, zeta: other.url };
     // The job asks for another one, later.
-    await work(id, tollgate.sandbox.url, { acme: away.url }, 10);
+    await work(id, tollgate.sandbox.url, others, 10);
     const meanwhile = await runNow(id);
     expect(meanwhile).toMatchObject({ status: 'running', error: expect.stringContaining('acme') });
     expect(meanwhile.drifts).toMatchObject([{ object_id: product, action: 'repaired' }]);
-    await expect(work(id, tollgate.sandbox.url, { acme: away.url }, 10)).rejects.toThrow();
+    await expect(work(id, tollgate.sandbox.url, others, 10)).rejects.toThrow();
     away.state.status = 200;
-    await work(id, tollgate.sandbox.url, { acme: away.url }, 10);
+    await work(id, tollgate.sandbox.url, others, 10);
     // What was gone through is not gone through again.
     expect(await runNow(id)).toMatchObject({ status: 'completed', error: null, counts: { in_sync: 7, repaired: 1 } });
   });
