@@ -182,7 +182,7 @@ async function buyAndChange({ projectId, monthly, life }: Shop, buyer: number, i
     if (n % 3 === 0) await stripe.subscriptions.cancel(String(subscription));
     if (n % 3 === 1) await stripe.refunds.create({ payment_intent: String(payment) });
     if (n % 3 === 2) await stripe.subscriptions.update(String(subscription), { cancel_at_period_end: true });
-    await sleep(400);
+    await sleep(1_500);
   }
 }
 

@@ -55,8 +55,7 @@ export async function attach(act: Act): Promise<string | null> {
   ledger.attach(subscription, customer, person);
   const body = { project_id: person.project, customer_id: person.customer, reason: 'The story says so' };
   const answer = await universe.ask('POST', `/admin/parked/${parked.id}/attach`, { body });
-  // Asked again after a death in the middle of it, it says that this is settled.
-  if (answer.status === 200 || answer.body?.code === 'not_parked') return `is given ${subscription} of ${customer}`;
+  if (answer.status === 200) return `is given ${subscription} of ${customer}`;
   ledger.detach(subscription);
   ownerless.push(found);
   return refused('attach', answer);
