@@ -1,5 +1,5 @@
 /**
- * Kills the service again and again (KILLS, 200) with SIGKILL while customers buy, change, cancel and get their money
+ * Kills processes of the service again and again (KILLS, 200) with SIGKILL, at work or while they come up, while customers buy, change, cancel and get their money
  * back, webhooks pour in and reconciliations run. Afterwards every event that was acknowledged has to be there, processed
  * or visibly dead, what is stored has to be what Stripe has, and a reconciliation has to find nothing.
  */
@@ -17,8 +17,8 @@ import { startSandbox } from '../packages/stripe-sandbox/src/index.ts';
 import { ADMIN_KEY, call, embeddedConnection, freePort, MAIN, WEBHOOK_SECRET } from './service.ts';
 
 const KILLS = Number(process.env.KILLS ?? 200);
-/** One is killed while the others work, so that most of the time somebody is there to be interrupted. */
-const PROCESSES = 2;
+/** Some work and some come up: now and then none is there. */
+const PROCESSES = 3;
 const BUYERS = 1;
 const INSTALLATION = 'torture';
 
@@ -32,6 +32,8 @@ interface Node {
   port: number;
   child: ChildProcess;
   ready: boolean;
+  /** Resolves when it is ready, or was killed. */
+  up: Promise<void>;
 }
 
 const gateway = await startGateway();
@@ -42,8 +44,13 @@ const sandbox = await startSandbox({
 const stripe = createStripeClient({ secretKey: 'sk_test_torture0123456', apiBase: sandbox.url });
 let failed = true;
 try {
-  // The first one makes the database; the others find it.
-  for (let n = 0; n < PROCESSES; n++) nodes.push(await startNode());
+  // The first one makes the database; and only one that ends by itself leaves behind what it compiled.
+  const first = startNode(await freePort());
+  await first.up;
+  first.child.kill('SIGTERM');
+  await once(first.child, 'exit');
+  for (let n = 0; n < PROCESSES; n++) nodes.push(startNode(await freePort()));
+  await Promise.all(nodes.map(({ up }) => up));
   const shop = await openShop();
   let over = false;
   const isOver = () => over;
@@ -96,15 +103,14 @@ async function bytesOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function startNode(port?: number): Promise<Node> {
-  const own = port ?? (await freePort());
+function startNode(port: number): Node {
   const child = spawn(process.execPath, [MAIN], {
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
       NODE_COMPILE_CACHE: path.join(dataDir, 'compiled'),
       HOST: '127.0.0.1',
-      PORT: String(own),
+      PORT: String(port),
       TOLLGATE_DATA_DIR: dataDir,
       TOLLGATE_ADMIN_KEY: ADMIN_KEY,
       TOLLGATE_INSTALLATION: INSTALLATION,
@@ -116,15 +122,22 @@ async function startNode(port?: number): Promise<Node> {
     },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const node: Node = { url: `http://127.0.0.1:${own}`, port: own, child, ready: false };
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`A process ended with code ${child.exitCode} before it was ready.`);
-    const answer = await fetch(`${node.url}/ready`).catch(() => null);
-    if (answer?.status === 200) break;
-    await sleep(25);
-  }
-  node.ready = true;
+  const node: Node = { url: `http://127.0.0.1:${port}`, port, child, ready: false, up: Promise.resolve() };
+  node.up = becomesReady(node);
   return node;
+}
+
+async function becomesReady(node: Node): Promise<void> {
+  const { child, url } = node;
+  while (!child.killed) {
+    if (child.exitCode !== null) throw new Error(`A process ended with code ${child.exitCode} before it was ready.`);
+    const answer = await fetch(`${url}/ready`).catch(() => null);
+    if (answer?.status === 200 && !child.killed) {
+      node.ready = true;
+      return;
+    }
+    await sleep(50);
+  }
 }
 
 interface Shop {
@@ -197,16 +210,19 @@ async function reconcileAllTheTime(isOver: () => boolean): Promise<void> {
 
 async function killAgainAndAgain(): Promise<void> {
   for (let kills = 1; kills <= KILLS; kills++) {
-    const at = kills % PROCESSES;
+    // Somebody is at work, though not always whoever is killed.
+    await Promise.any(nodes.map(({ up }) => up));
+    await sleep(200 + Math.random() * 800);
+    const at = Math.floor(Math.random() * PROCESSES);
     const node = nodes[at] as Node;
-    await sleep(200 + Math.random() * 400);
     node.ready = false;
     node.child.kill('SIGKILL');
     await once(node.child, 'exit');
-    nodes[at] = await startNode(node.port);
+    nodes[at] = startNode(node.port);
     const seconds = Math.round((performance.now() - began) / 1000);
     process.stderr.write(`\r${kills} of ${KILLS} kills, ${acknowledged.size} events acknowledged, ${seconds} s `);
   }
+  await Promise.all(nodes.map(({ up }) => up));
 }
 
 async function judge(): Promise<boolean> {
