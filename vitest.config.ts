@@ -17,7 +17,7 @@ export default defineConfig({
         test: {
           name: 'sandbox',
           include: ['packages/stripe-sandbox/test/**/*.test.ts'],
-          testTimeout: 30_000,
+          testTimeout: 60_000,
         },
       },
       {
@@ -26,8 +26,9 @@ export default defineConfig({
           name: 'server',
           include: ['packages/server/test/integration/**/*.test.ts'],
           globalSetup: ['packages/server/test/support/cluster.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          // Generous: whole processes are started, and a machine may be busy with other things.
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
         },
       },
       {
@@ -35,9 +36,9 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['packages/server/test/browser/**/*.test.ts'],
-          globalSetup: ['packages/server/test/support/cluster.ts'],
-          testTimeout: 90_000,
-          hookTimeout: 90_000,
+          globalSetup: ['packages/server/test/support/cluster.ts', 'packages/server/test/browser/chromium.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       {

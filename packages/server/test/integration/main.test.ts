@@ -53,7 +53,7 @@ function shown(process: Process, name: string): string {
 }
 
 async function ready(process: Process): Promise<void> {
-  await until(() => process.output().includes('Tollgate is ready.') || process.child.exitCode !== null, 30_000);
+  await until(() => process.output().includes('Tollgate is ready.') || process.child.exitCode !== null, 60_000);
   expect(process.errors()).toBe('');
 }
 
