@@ -178,6 +178,8 @@ export interface Schema {
     issued: Big;
     applied: Big;
     applied_at: Timestamp | null;
+    /** When Stripe was first seen to have deleted it; kept of Stripe customers alone. */
+    deleted_at: Timestamp | null;
   };
   'tollgate.payments': {
     connection_id: string;

@@ -16,7 +16,7 @@ export async function linkStripeCustomer(
 ): Promise<boolean> {
   if (customer.stripe_customer_id !== null) return customer.stripe_customer_id === stripeCustomer.id;
   // What Stripe deleted can pay for nothing more: the next checkout makes another.
-  if (stripeCustomer.deleted === true) return false;
+  if (stripeCustomer.deleted === true || (await isDeleted(tx, customer.connection_id, stripeCustomer.id))) return false;
   const { numUpdatedRows } = await tx
     .updateTable('tollgate.customers as customer')
     .set({ stripe_customer_id: stripeCustomer.id, updated_at: new Date(now) })
@@ -36,4 +36,26 @@ export async function linkStripeCustomer(
   if (numUpdatedRows === 0n) return false;
   await wakeParked(tx, customer.connection_id, stripeCustomer.id);
   return true;
+}
+
+/** From now on nobody is linked to it, whatever was fetched before it was deleted and is saved only now. */
+export async function rememberDeleted(tx: Tx, connectionId: string, stripeCustomerId: string, now: number) {
+  await tx
+    .updateTable('tollgate.object_sequences')
+    .set({ deleted_at: new Date(now) })
+    .where('connection_id', '=', connectionId)
+    .where('object_id', '=', stripeCustomerId)
+    .where('deleted_at', 'is', null)
+    .execute();
+}
+
+async function isDeleted(tx: Tx, connectionId: string, stripeCustomerId: string): Promise<boolean> {
+  const row = await tx
+    .selectFrom('tollgate.object_sequences')
+    .select('object_id')
+    .where('connection_id', '=', connectionId)
+    .where('object_id', '=', stripeCustomerId)
+    .where('deleted_at', 'is not', null)
+    .executeTakeFirst();
+  return row !== undefined;
 }

@@ -6,7 +6,7 @@ import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { AttributionHints, Declared } from './attribute.ts';
-import { linkStripeCustomer } from './link-customer.ts';
+import { linkStripeCustomer, rememberDeleted } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
 import { emailHint, NO_DETAIL } from './parked-detail.ts';
 import { parseShape } from './parse-shape.ts';
@@ -34,6 +34,7 @@ export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Prom
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking };
   return await applyInOrder(db, fetch, async (tx) => {
     const linked = await lockLinked(tx, connection, id);
+    if (found?.deleted === true) await rememberDeleted(tx, connection.id, id, fetch.now);
     if (found === null && linked.length > 0) refuseLossInLiveMode(connection, id);
     if (customer.deleted === true) return await forget(tx, linked, fetch.now);
     if (linked.length > 0) return await copyTo(tx, linked, customer, fetch.now);

@@ -86,6 +86,21 @@ describe('a Stripe customer', () => {
     expect(rows).toHaveLength(2);
   });
 
+  it('that was deleted while something of it was on its way is linked to nobody again', async () => {
+    const id = await world.addCustomer(project, 'late', 'cus_late');
+    const metadata = { tollgate_installation: INSTALLATION, tollgate_project: project, tollgate_customer: id };
+    const items = [item('si_late', price('price_a', 'prod_a'))];
+    world.stripe.put(customer('cus_late'), subscription('sub_late', 'cus_late', items, { metadata }));
+    const held = world.stripe.holdNext('subscriptions/sub_late');
+    const slow = world.sync('subscription', 'sub_late');
+    await held.arrived;
+    world.stripe.put({ id: 'cus_late', object: 'customer', deleted: true });
+    expect(await world.sync('customer', 'cus_late')).toMatchObject({ reason: 'stripe_customer_deleted' });
+    held.release();
+    await slow;
+    expect(await row(id)).toMatchObject({ stripe_customer_id: null, stripe_generation: 1 });
+  });
+
   it('that gets a card lets the trial convert that would have ended without one', async () => {
     await world.addCustomer(project, 'trying', 'cus_trying');
     const trial = subscription('sub_trying', 'cus_trying', [item('si_trying', price('price_a', 'prod_a'))], {
