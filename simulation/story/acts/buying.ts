@@ -44,6 +44,8 @@ async function checkout(act: Act, prices: readonly Price[]): Promise<string | nu
   const session = universe.world.store.get('checkout.session', answer.body.id);
   if (session?.customer != null) ledger.owners.set(session.customer, person);
   if (plan.leaves || session?.status !== 'open') return `opens a checkout for ${describe(act, price)} and leaves`;
+  // A colleague may have deleted the customer meanwhile: then the page says so.
+  if (universe.world.store.get('customer', session.customer ?? '') === undefined) return 'cannot pay any more';
   const result = universe.control.payCheckout(session.id, { cardNumber: plan.card, authenticated: true });
   if (plan.looks) await universe.ask('GET', `/checkout/sessions/${session.id}`, { key: project.key });
   return `buys ${describe(act, price)}${'trial_period_days' in trial ? ` with a trial of ${trial.trial_period_days} days` : ''} with ${plan.card}${result.ok ? '' : ', which is declined'}`;

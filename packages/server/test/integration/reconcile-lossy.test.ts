@@ -65,7 +65,7 @@ test(
     }
     control.advance({ days: 33 });
     await control.settled();
-    await quiet(tollgate);
+    await quiet(tollgate, (MINUTES * 60_000) / 2);
     control.clearFaults();
 
     const dry = await reconcile(tollgate, { dry_run: true });

@@ -36,7 +36,7 @@ export async function finished(tollgate: Tollgate, id: string): Promise<Finished
   const read = async () => (await tollgate.admin.get(`/admin/reconciliations/${id}?limit=1000`)).body;
   await tollgate.until(
     async () => ['completed', 'failed'].includes((await read()).status),
-    60_000,
+    240_000,
     `the run ${id} ends`,
   );
   return await read();
@@ -48,10 +48,10 @@ export function about(run: FinishedRun, objectId: string): DriftOfRun[] {
 }
 
 /** Waits until no job is left: what was just made is looked at once more by itself. */
-export async function quiet({ database, until }: Tollgate): Promise<void> {
+export async function quiet({ database, until }: Tollgate, patienceMs = 60_000): Promise<void> {
   await until(
     async () => (await database.pool.query('select from graphile_worker.jobs')).rows.length === 0,
-    10_000,
+    patienceMs,
     'no job is left',
   );
 }
