@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { SyncResult } from '../mirror/types.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import { delayAfter } from '../platform/retry-delay.ts';
+import { lockedEvents } from './locked-events.ts';
 import { requestSync, type SyncJob } from './request-sync.ts';
 import { PARKED_RETRY, type RetrySettings } from './retry.ts';
 import type { EventStatus } from './statuses.ts';
@@ -117,6 +118,7 @@ async function settle(
   if (events.length === 0) return;
   const startsAnew = status === 'parked' ? sql`status <> 'parked'` : sql`status = 'parked'`;
   const over = delayMs === undefined;
+  const ids = events.map(({ id }) => id);
   await db
     .updateTable('tollgate.events')
     .set({
@@ -131,8 +133,7 @@ async function settle(
     .where(
       'id',
       'in',
-      events.map(({ id }) => id),
+      lockedEvents(db, connectionId).where('id', 'in', ids).where('status', 'not in', ['processed', 'ignored']),
     )
-    .where('status', 'not in', ['processed', 'ignored'])
     .execute();
 }

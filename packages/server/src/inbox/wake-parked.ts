@@ -3,6 +3,7 @@ import { parkedWaitingFor } from '../mirror/parked-waiting.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
+import { lockedEvents } from './locked-events.ts';
 import { requestSync, type SyncJob } from './request-sync.ts';
 import { WAITING } from './statuses.ts';
 
@@ -41,9 +42,14 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
       .updateTable('tollgate.events')
       .set({ next_attempt_at: sql<Date>`now()` })
       .where('connection_id', '=', connectionId)
-      .where('status', 'in', WAITING)
-      .where(({ or, eb }) =>
-        or([eb('object_id', '=', objectId), sql<boolean>`related_ids @> array[${objectId}::text]`]),
+      .where(
+        'id',
+        'in',
+        lockedEvents(tx, connectionId)
+          .where('status', 'in', WAITING)
+          .where(({ or, eb }) =>
+            or([eb('object_id', '=', objectId), sql<boolean>`related_ids @> array[${objectId}::text]`]),
+          ),
       )
       .returning(['id', 'object_type', 'object_id'])
       .execute();

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Logger, parseCronItems, run, type WorkerEvents } from 'graphile-worker';
+import { type JobHelpers, Logger, parseCronItems, run, type WorkerEvents } from 'graphile-worker';
 import { sql } from 'kysely';
 import type pg from 'pg';
 import type { Queryable } from './database.ts';
@@ -204,12 +204,19 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
     taskList: Object.fromEntries(
       Object.entries(options.tasks).map(([name, task]) => [
         name,
-        (payload, helpers) =>
-          task(payload, {
+        async (payload, helpers) => {
+          const info = {
             attempt: helpers.job.attempts,
             maxAttempts: helpers.job.max_attempts,
             signal: helpers.abortSignal ?? new AbortController().signal,
-          }),
+          };
+          try {
+            await task(payload, info);
+          } catch (error) {
+            if (!(await isReplaced(helpers).catch(() => false))) throw error;
+            log.warn({ err: error, task: name, job: helpers.job.id }, 'A job failed, and leaves its work to another');
+          }
+        },
       ]),
     ),
     parsedCronItems: parseCronItems(
@@ -250,6 +257,16 @@ async function startWorkers(options: JobsOptions): Promise<Workers> {
     stop,
     letGo: () => locks.stop(),
   };
+}
+
+/**
+ * Whether another job with its key was added while this one was under way. Graphile tries such a one no more, and would
+ * keep it like one that was given up, although the other does all of its work.
+ */
+async function isReplaced({ job, query }: JobHelpers): Promise<boolean> {
+  if (job.key === null) return false;
+  const { rows } = await query('select from graphile_worker._private_jobs where id = $1 and key is null', [job.id]);
+  return rows.length > 0;
 }
 
 /**

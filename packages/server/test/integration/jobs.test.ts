@@ -160,6 +160,23 @@ describe('a job', () => {
     expect(outcomes).toEqual(['failed', 'gave_up']);
   });
 
+  test('that fails when another with its key has been added leaves the work to that one, and nothing behind', async () => {
+    const key = { jobKey: 'sync:x' };
+    const done: unknown[] = [];
+    await work({
+      sync_object: async (payload) => {
+        if ((payload as { n: number }).n === 1) {
+          await enqueue(database.db, 'sync_object', { n: 2 }, key);
+          throw new Error('deadlock detected');
+        }
+        done.push(payload);
+      },
+    });
+    await enqueue(database.db, 'sync_object', { n: 1 }, key);
+    await until(async () => done.length === 1 && (await queued()) === 0, 5_000, 'no job is left');
+    expect(done).toEqual([{ n: 2 }]);
+  });
+
   test('under way when the workers stop is finished first', async () => {
     let finished = false;
     let started = false;

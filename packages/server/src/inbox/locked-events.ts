@@ -1,0 +1,14 @@
+import type { Queryable } from '../platform/database.ts';
+
+/**
+ * The ids of a connection's events, to be narrowed and given to an update of several. Whoever changes several of them
+ * locks them in this order: two that change the same ones do not come to wait for each other.
+ */
+export function lockedEvents(db: Queryable, connectionId: string) {
+  return db
+    .selectFrom('tollgate.events')
+    .select('id')
+    .where('connection_id', '=', connectionId)
+    .orderBy('id')
+    .forUpdate();
+}
