@@ -21,6 +21,11 @@ export function choose({ random, story }: Act, prices: readonly Price[]): Price 
   return random.pick(prices.filter((price) => price.interval === interval));
 }
 
+/** What is paid for again and again. */
+export function recurring({ project }: Act): Price[] {
+  return project.prices.filter(({ interval }) => interval !== null);
+}
+
 export function stripeCustomers({ ledger, person, universe }: Act): string[] {
   const mine: string[] = [];
   for (const [customer, owner] of ledger.owners) {

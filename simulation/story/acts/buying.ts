@@ -1,16 +1,12 @@
 /** Somebody buys in a checkout of the service's. */
-
 import type { Random } from '../../virtual/random.ts';
-import { type Act, choose, describe, refused } from '../act.ts';
+import { type Act, choose, describe, recurring, refused } from '../act.ts';
 import type { Price } from '../stage.ts';
 
 const URLS = { success_url: 'https://app.example/thanks', cancel_url: 'https://app.example/no' };
 
 export async function subscribe(act: Act): Promise<string | null> {
-  return await checkout(
-    act,
-    act.project.prices.filter(({ interval }) => interval !== null),
-  );
+  return await checkout(act, recurring(act));
 }
 
 export async function buyOnce(act: Act): Promise<string | null> {

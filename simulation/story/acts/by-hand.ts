@@ -1,5 +1,5 @@
 /** Colleagues do things in Stripe's dashboard that the service did not ask for. */
-import { type Act, choose, describe, refused, stripeCustomers } from '../act.ts';
+import { type Act, choose, describe, recurring, refused, stripeCustomers } from '../act.ts';
 import { atStripe } from '../stage.ts';
 
 export function deleteCustomer(act: Act): string | null {
@@ -12,13 +12,10 @@ export function deleteCustomer(act: Act): string | null {
 
 /** A colleague makes a subscription in the dashboard, without any mark. */
 export function subscribeByHand(act: Act): string | null {
-  const { universe, project } = act;
+  const { universe } = act;
   const [customer] = stripeCustomers(act);
   if (customer === undefined) return null;
-  const price = choose(
-    act,
-    project.prices.filter(({ interval }) => interval !== null),
-  );
+  const price = choose(act, recurring(act));
   const made = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
   return made === null ? null : `gets ${describe(act, price)} by hand (${made.id})`;
 }
@@ -27,10 +24,7 @@ export function subscribeByHand(act: Act): string | null {
 export function sellToNobody(act: Act): string | null {
   const { universe, ownerless, project } = act;
   const customer = payingCustomer(act, 'somebody@example.com');
-  const price = choose(
-    act,
-    project.prices.filter(({ interval }) => interval !== null),
-  );
+  const price = choose(act, recurring(act));
   const made = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
   // Nobody buys what was taken out of the catalog.
   if (made === null) return null;
@@ -66,10 +60,7 @@ export async function linkByHand(act: Act): Promise<string | null> {
   const { universe, ledger, ownerless, person, project } = act;
   if (stripeCustomers(act).length > 0) return null;
   const customer = payingCustomer(act, `${person.customer}@example.com`);
-  const price = choose(
-    act,
-    project.prices.filter(({ interval }) => interval !== null),
-  );
+  const price = choose(act, recurring(act));
   const subscription = atStripe(universe, 'POST', '/subscriptions', { customer, items: [{ price: price.id }] });
   // From the moment of asking on the service may know.
   ledger.owners.set(customer, person);

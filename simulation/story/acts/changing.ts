@@ -1,7 +1,7 @@
 /** Somebody changes, ends or takes up again what they have, in the portal or with a colleague in the dashboard. */
 import type { Subscription } from '../../../packages/stripe-sandbox/src/model.ts';
 import { sleep } from '../../virtual/time.ts';
-import { type Act, choose, describe, pickSubscription, stripeCustomers, subscriptions } from '../act.ts';
+import { type Act, choose, describe, pickSubscription, recurring, stripeCustomers, subscriptions } from '../act.ts';
 import { atStripe, type Price } from '../stage.ts';
 
 export function changePlan(act: Act): string | null {
@@ -64,10 +64,6 @@ function fitting(act: Act, sub: Subscription): Price | undefined {
   const there = new Set(sub.items.data.map(({ price }) => price.id));
   const prices = recurring(act).filter((price) => price.interval === interval && !there.has(price.id));
   return prices.length === 0 ? undefined : act.random.pick(prices);
-}
-
-function recurring({ project }: Act): Price[] {
-  return project.prices.filter(({ interval }) => interval !== null);
 }
 
 /** A discount in the dashboard; it takes the place of the one before. */

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { recordAudit } from '../audit/record.ts';
 import { deliveryQueue, requestDelivery } from '../entitlements/announce.ts';
+import { eachOf } from '../platform/each-of.ts';
 import { enqueue, type Task } from '../platform/jobs.ts';
 import type { Log } from '../platform/log.ts';
 import { delayAfter, type RetryDelays } from '../platform/retry-delay.ts';
@@ -100,11 +101,8 @@ class Pass {
 
   async #sendBatch(batch: readonly PendingNotice[]): Promise<void> {
     const byCustomer = Map.groupBy(batch, ({ customerId }) => customerId);
-    const lists = [...byCustomer.values()];
-    const work = async (): Promise<void> => {
-      for (let list = lists.shift(); list !== undefined; list = lists.shift()) await this.#sendInOrder(list);
-    };
-    await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
+    // A pass ends when nothing of it is under way any more, also by an error: the next one may begin then.
+    await eachOf([...byCustomer.values()], SIDE_BY_SIDE, (list) => this.#sendInOrder(list));
   }
 
   async #sendInOrder(list: readonly PendingNotice[]): Promise<void> {

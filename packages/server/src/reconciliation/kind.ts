@@ -8,7 +8,20 @@ import type { FieldChange } from './field-changes.ts';
 import type { Scope } from './scope.ts';
 
 /** The kinds of objects that are compared. */
-export type KindName = 'product' | 'price' | 'customer' | 'invoice' | 'subscription' | 'purchase' | 'invoice_payment';
+/**
+ * What is compared, in the order in which a run does it: products and prices first, since they say whose a subscription
+ * is; invoices before subscriptions, whose repair brings in the latest payment without a word.
+ */
+export const KIND_NAMES = [
+  'product',
+  'price',
+  'customer',
+  'invoice',
+  'subscription',
+  'purchase',
+  'invoice_payment',
+] as const;
+export type KindName = (typeof KIND_NAMES)[number];
 
 /**
  * `missing_in_stripe` says that Stripe, asked for this one object, has none; `unattributed`, that it may be this

@@ -1,4 +1,4 @@
-import type { KindName } from './kind.ts';
+import { KIND_NAMES, type KindName } from './kind.ts';
 import type { Scope } from './scope.ts';
 
 /**
@@ -10,25 +10,12 @@ export type Step = { connectionId: string } & (
   | { what: 'proven'; kind: 'fact' | 'snapshot' }
 );
 
-/**
- * Products and prices first, since they say whose a subscription is; invoices before subscriptions, whose repair brings in
- * the latest payment without a word; what was in no list last.
- */
-const ORDER: readonly KindName[] = [
-  'product',
-  'price',
-  'customer',
-  'invoice',
-  'subscription',
-  'purchase',
-  'invoice_payment',
-];
 /** What one customer has. */
 const OF_CUSTOMER = new Set<KindName>(['customer', 'invoice', 'subscription', 'purchase', 'invoice_payment']);
 
-/** Everything that a run does, in order. The same scope and connections give the same steps. */
+/** Everything that a run does, in order; what was in no list last. The same scope and connections give the same steps. */
 export function stepsOf(scope: Scope, connectionIds: readonly string[]): Step[] {
-  const kinds = ORDER.filter((kind) => scope.customerId === null || OF_CUSTOMER.has(kind));
+  const kinds = KIND_NAMES.filter((kind) => scope.customerId === null || OF_CUSTOMER.has(kind));
   return [...connectionIds].sort().flatMap((connectionId): Step[] => [
     ...(['listed', 'unmet'] as const).flatMap((what) => kinds.map((kind) => ({ connectionId, what, kind }))),
     // Last, since what is repaired before is put right with it.

@@ -3,24 +3,14 @@ import { type Static, Type } from 'typebox';
 import { Closed, Nullable, named, OneOf, Timestamp } from '../platform/http/schemas.ts';
 import { CAUSES } from './cause.ts';
 import type { DriftRow, RunWithDrifts } from './find-runs.ts';
-import { DRIFT_KINDS } from './kind.ts';
+import { DRIFT_KINDS, KIND_NAMES } from './kind.ts';
 import { countsOf, placeOf } from './progress.ts';
 import { ACTIONS } from './record-drift.ts';
 import { stepName, stepsOf } from './steps.ts';
 
 export const RUN_TRIGGERS = ['manual', 'schedule', 'continuous'] as const;
 export const RUN_STATUSES = ['queued', 'running', 'completed', 'failed'] as const;
-const OBJECTS = [
-  'product',
-  'price',
-  'customer',
-  'invoice',
-  'subscription',
-  'purchase',
-  'invoice_payment',
-  'grant',
-  'snapshot',
-] as const;
+const OBJECTS = [...KIND_NAMES, 'grant', 'snapshot'] as const;
 
 /** The answer to starting a run. */
 export const StartedRunView = named(
