@@ -3,6 +3,7 @@ import { askAgain, type Given, lookAhead, lookAtRest, lookInPassing } from './ch
 import { followersKnow } from './check/followers.ts';
 import {
   auditHolds,
+  endsAreFinal,
   eventsHaveEnded,
   nothingTwice,
   reconcile,
@@ -239,6 +240,7 @@ async function comeToRest(stage: Stage, given: Given[], random: Random): Promise
   await scheduler.runFor(revenueAddsUp(stage));
   await scheduler.runFor(nothingTwice(stage, moved));
   await versionsGrowByOne();
+  await endsAreFinal();
   const [process] = universe.processes;
   if (process !== undefined) await auditHolds(process, stage);
   while (given.length > KEPT_ANSWERS) given.splice(random.below(given.length), 1);

@@ -54,6 +54,21 @@ export async function versionsGrowByOne(): Promise<void> {
     throw new Violation('versions', `The snapshot of ${unlike[0].customer_id} is not its last version.`);
 }
 
+/** A subscription that has ended in Stripe has ended for good: no later version of it says otherwise. */
+export async function endsAreFinal(): Promise<void> {
+  const [revived] = await ask(`
+    select object_id, before, status from (
+      select object_id, body::jsonb ->> 'status' as status,
+             lag(body::jsonb ->> 'status') over (partition by project_id, object_id order by id) as before
+        from tollgate.fact_versions where kind = 'subscription') versions
+     where before in ('canceled', 'incomplete_expired') and status <> before`);
+  if (revived !== undefined)
+    throw new Violation(
+      'ends_are_final',
+      `${revived.object_id} was ${revived.before}, and is ${revived.status} again.`,
+    );
+}
+
 /** One purchase and one grant for each that there was. */
 export async function nothingTwice({ ledger, people, universe }: Stage, whom: ReadonlySet<number>): Promise<void> {
   for (const { person, project } of people.filter((_, number) => whom.has(number))) {

@@ -59,6 +59,7 @@ export function troublesOf(seed: string): Troubles {
   const troubles = { ...MUCH_TROUBLE };
   for (const kind of Object.keys(troubles) as Trouble[]) troubles[kind] *= random.pick([0, 0.3, 1, 1, 3]);
   troubles.drop = random.pick([0, 0, 0.05, 0.2, 0.6, 0.95]);
+  troubles.app = random.pick([0, 0.1, 0.3, 0.6]);
   return troubles;
 }
 

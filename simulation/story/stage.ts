@@ -114,7 +114,7 @@ export async function setUpStage(universe: Universe, ledger: Ledger, story: Stor
   for (let number = 0; number < story.projects; number += 1) {
     const project = await makeProject(universe, ledger, number);
     await makePolicy(universe, ledger, project, new Random(`${story.seed}/policy/${number}`));
-    if (new Random(`${story.seed}/follows/${number}`).chance(0.4)) await follow(universe, project, number);
+    if (new Random(`${story.seed}/follows/${number}`).chance(0.6)) await follow(universe, project, number);
     projects.push(project);
   }
   const people = Array.from({ length: story.customers }, (_, number) => {
