@@ -29,7 +29,7 @@ export function importTask(deps: ImportDeps, options: Partial<Manner> = {}): Tas
     goOn: (row, signal) => workThrough(deps, row, { ...manner, signal }),
     read: (id) => readImport(deps.db, id),
     wayOf: ({ cursor }) => cursor,
-    restMs: manner.patience.longestPauseMs,
+    restMs: manner.retry.capMs,
     isForGood,
     fail: (row, reason) => end(deps, row, { status: 'failed', error: reason }),
     // Whoever started it is told when asking how far it is.

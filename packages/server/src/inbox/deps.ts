@@ -2,8 +2,8 @@ import type { SyncRequest, SyncResult } from '../mirror/types.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
+import type { RetrySettings } from '../platform/retry-delay.ts';
 import type { Connections, StripeConnection } from '../stripe/connections.ts';
-import type { RetrySettings } from './retry.ts';
 
 export interface InboxDeps {
   db: Database;

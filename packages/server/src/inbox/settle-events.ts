@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import type { SyncResult } from '../mirror/types.ts';
 import type { Database, Queryable } from '../platform/database.ts';
-import { delayAfter } from '../platform/retry-delay.ts';
+import { delayAfter, type RetrySettings } from '../platform/retry-delay.ts';
 import { lockedEvents } from './locked-events.ts';
 import { requestSync, type SyncJob } from './request-sync.ts';
-import { PARKED_RETRY, type RetrySettings } from './retry.ts';
+import { PARKED_RETRY } from './retry.ts';
 import type { EventStatus } from './statuses.ts';
 import type { WaitingEvent } from './waiting-events.ts';
 

@@ -5,6 +5,11 @@ export interface RetryDelays {
   capMs: number;
 }
 
+export interface RetrySettings extends RetryDelays {
+  /** Tries in all, the first one included. */
+  maxAttempts: number;
+}
+
 /**
  * How long to wait after the nth failure, in milliseconds: between half and all of the doubled wait, so that what
  * failed together is not tried together.

@@ -1,27 +1,29 @@
 /** How whole accounts are gone through. */
+import type { RetrySettings } from '../platform/retry-delay.ts';
 import type { Look } from './kind.ts';
 import { createPace, type Pace } from './pace.ts';
-import { PATIENCE, type Patience, patiently } from './patiently.ts';
+import { PATIENT, patiently } from './patiently.ts';
 
 export interface Manner {
   /** Shared by everybody in the process who goes through whole accounts: Stripe counts the account's calls. */
   pace: Pace;
   /** Objects a page, at most 100. */
   pageSize: number;
-  patience: Patience;
+  /** Of single calls to Stripe. */
+  retry: RetrySettings;
 }
 
 /** Objects looked at side by side: enough to be paced by Stripe's limit and not by its latency. */
 export const SIDE_BY_SIDE = 4;
 
 /** The manner of whoever is told nothing else: at the usual pace, 100 objects a page. */
-export function mannerOf({ pace = createPace(), pageSize = 100, patience = PATIENCE }: Partial<Manner>): Manner {
-  return { pace, pageSize, patience };
+export function mannerOf({ pace = createPace(), pageSize = 100, retry = PATIENT }: Partial<Manner>): Manner {
+  return { pace, pageSize, retry };
 }
 
 /** How one account is asked: at the pace of each endpoint, and again after what passes. */
 export function askingOf(
-  { pace, patience, signal }: Pick<Manner, 'pace' | 'patience'> & { signal: AbortSignal },
+  { pace, retry, signal }: Pick<Manner, 'pace' | 'retry'> & { signal: AbortSignal },
   connectionId: string,
 ): Look['ask'] {
   return (endpoint, call) =>
@@ -31,6 +33,6 @@ export function askingOf(
         return await call();
       },
       signal,
-      patience,
+      retry,
     );
 }

@@ -34,7 +34,7 @@ export function reconcileTask(deps: MirrorDeps, options: Partial<Manner> = {}): 
       const { place, done } = progressOf(run);
       return { place, done };
     },
-    restMs: manner.patience.longestPauseMs,
+    restMs: manner.retry.capMs,
     isForGood: (error) => error instanceof LeftBehind && error.needsPerson,
     fail: (run, reason, error) => failRun(deps, run, reason, error),
     // Nobody may have asked for it.

@@ -34,7 +34,7 @@ async function begin(id: string, { attempt }: { attempt: number }): Promise<{ en
       log: createLog('silent'),
       requestRecomputation,
     },
-    { pace: createPace(null), patience: { attempts: 1, firstPauseMs: 1, longestPauseMs: LONGEST_PAUSE_MS } },
+    { pace: createPace(null), retry: { maxAttempts: 1, baseMs: 1, capMs: LONGEST_PAUSE_MS } },
   );
   const signal = new AbortController().signal;
   return { ended: task({ importId: id }, { attempt, maxAttempts: 10, signal }) };

@@ -95,9 +95,9 @@ async function work(id: string, apiBase: string, others: Record<string, string> 
   );
   const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent') };
   // Where there are more attempts, the test makes them, and not the service's own workers.
-  const patience = { attempts: 1, firstPauseMs: 1, longestPauseMs: maxAttempts === 1 ? 1 : 1_000_000 };
+  const retry = { maxAttempts: 1, baseMs: 1, capMs: maxAttempts === 1 ? 1 : 1_000_000 };
   const { signal } = new AbortController();
-  await reconcileTask(deps, { pace: createPace(null), patience })({ runId: id }, { attempt: 1, maxAttempts, signal });
+  await reconcileTask(deps, { pace: createPace(null), retry })({ runId: id }, { attempt: 1, maxAttempts, signal });
 }
 
 async function reconcileOver(apiBase: string, dryRun = false): Promise<FinishedRun> {

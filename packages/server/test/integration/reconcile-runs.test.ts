@@ -8,13 +8,13 @@ import { createConnections } from '../../src/stripe/connections.ts';
 import { finished, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
-const IMPATIENT = { attempts: 1, firstPauseMs: 1, longestPauseMs: 1 };
+const IMPATIENT = { maxAttempts: 1, baseMs: 1, capMs: 1 };
 const PRODUCTS = 7;
 let tollgate: Tollgate;
 let product: string;
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, callsPerSecond: null, reconcile: { pageSize: 2, patience: IMPATIENT } });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null, reconcile: { pageSize: 2, retry: IMPATIENT } });
   for (let i = 0; i < PRODUCTS; i++) {
     product = (await tollgate.secret.post('/products', { name: `Product ${i}` })).body.id;
   }
@@ -43,7 +43,7 @@ function taskWith(options: Partial<Manner>) {
       connections: createConnections([{ ...connection, installation: 'tests' }]),
       log: createLog('silent'),
     },
-    { pace: createPace(null), pageSize: 2, patience: IMPATIENT, ...options },
+    { pace: createPace(null), pageSize: 2, retry: IMPATIENT, ...options },
   );
 }
 
@@ -124,7 +124,7 @@ describe('a reconciliation that is cut short', () => {
     const id = await startUnworked();
     // Products, prices, customers and invoices are answered; the first page of subscriptions is not, nor the SDK's second try.
     tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/subscriptions', times: 2, outcome: 500 });
-    await taskWith({ patience: { ...IMPATIENT, longestPauseMs: 2_000 } })({ runId: id }, unhurried);
+    await taskWith({ retry: { ...IMPATIENT, capMs: 2_000 } })({ runId: id }, unhurried);
     const halfway = await runOf(id);
     expect(halfway).toMatchObject({ status: 'running', counts: { listed: PRODUCTS, repaired: 1 } });
     expect(halfway.progress).toMatchObject({ step: 'default/listed/invoice', steps_done: 3 });
@@ -161,7 +161,7 @@ describe('a reconciliation that is cut short', () => {
         ]),
         log: createLog('silent'),
       },
-      { pace: createPace(null), pageSize: 2, patience: IMPATIENT },
+      { pace: createPace(null), pageSize: 2, retry: IMPATIENT },
     );
     await stopping({ runId: id }, { ...unhurried, signal: stop.signal });
     // It asked for another job, which the workers of this service take.
@@ -191,7 +191,7 @@ describe('a reconciliation that is cut short', () => {
   test('waits as long as Stripe asks for, and goes on', async () => {
     const id = await startUnworked();
     tollgate.sandbox.control.failRequests({ path: '/v1/customers', times: 4, outcome: 429, retryAfter: 0 });
-    await taskWith({ patience: { attempts: 7, firstPauseMs: 1, longestPauseMs: 5 } })({ runId: id }, unhurried);
+    await taskWith({ retry: { maxAttempts: 7, baseMs: 1, capMs: 5 } })({ runId: id }, unhurried);
     expect((await runOf(id)).status).toBe('completed');
   });
 });

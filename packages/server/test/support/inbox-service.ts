@@ -1,6 +1,5 @@
 /** The inbox and the mirror behind a real HTTP server and real workers: what receives events, without the rest. */
 import { registerInboxRoutes } from '../../src/inbox/index.ts';
-import type { RetrySettings } from '../../src/inbox/retry.ts';
 import { inboxTasks } from '../../src/inbox/tasks.ts';
 import { syncObject } from '../../src/mirror/sync-object.ts';
 import type { SyncRequest, SyncResult } from '../../src/mirror/types.ts';
@@ -8,6 +7,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { connectDatabase, type Database } from '../../src/platform/database.ts';
 import { startJobs, type Task } from '../../src/platform/jobs.ts';
 import { createLog } from '../../src/platform/log.ts';
+import type { RetrySettings } from '../../src/platform/retry-delay.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import type { Client } from './client.ts';
 import { startHttp } from './http.ts';

@@ -57,7 +57,7 @@ describe('the steps of a reconciliation', () => {
 });
 
 describe('a call to Stripe that is made patiently', () => {
-  const patience = { attempts: 3, firstPauseMs: 1, longestPauseMs: 2 };
+  const retry = { maxAttempts: 3, baseMs: 1, capMs: 2 };
   const going = new AbortController().signal;
   const busy = () => new Stripe.errors.StripeRateLimitError({ type: 'rate_limit_error', message: 'Slow down.' });
 
@@ -74,19 +74,19 @@ describe('a call to Stripe that is made patiently', () => {
 
   test('is made again after a refusal that passes', async () => {
     const call = failing(2, busy);
-    expect(await patiently(call, going, patience)).toBe('answer');
+    expect(await patiently(call, going, retry)).toBe('answer');
     expect(call.made).toBe(3);
   });
 
   test('fails when patience has run out', async () => {
     const call = failing(9, busy);
-    await expect(patiently(call, going, patience)).rejects.toThrow('Slow down.');
+    await expect(patiently(call, going, retry)).rejects.toThrow('Slow down.');
     expect(call.made).toBe(3);
   });
 
   test('fails at once for what trying again does not help', async () => {
     const call = failing(9, () => new Error('A mistake of ours.'));
-    await expect(patiently(call, going, patience)).rejects.toThrow('A mistake of ours.');
+    await expect(patiently(call, going, retry)).rejects.toThrow('A mistake of ours.');
     expect(call.made).toBe(1);
   });
 
@@ -94,10 +94,10 @@ describe('a call to Stripe that is made patiently', () => {
     const stop = new AbortController();
     const call = failing(9, busy);
     const made = patiently(call, stop.signal, {
-      ...patience,
-      attempts: 100,
-      firstPauseMs: 60_000,
-      longestPauseMs: 60_000,
+      ...retry,
+      maxAttempts: 100,
+      baseMs: 60_000,
+      capMs: 60_000,
     });
     stop.abort();
     await expect(made).rejects.toThrow();
