@@ -10,7 +10,7 @@ export interface Troubles {
   delay: number;
   /** A call to Stripe fails: 500, 429, a broken connection; with or without having been carried out. */
   stripe: number;
-  /** An answer of Stripe's is seconds on its way: what it says may be old when it arrives. */
+  /** A call to Stripe, or its answer, is seconds on its way: what it says may be old when it arrives. */
   slow: number;
   /** Stripe is away for some minutes, from one call on. */
   outage: number;

@@ -9,7 +9,7 @@ import type { Scheduler } from './scheduler.ts';
 export const STRIPE_KEY = 'sk_test_of_the_simulation';
 /** A call takes between one and so many milliseconds. */
 const LONGEST_CALL_MS = 400;
-const SLOWEST_ANSWER_MS = 20_000;
+const SLOWEST_WAY_MS = 20_000;
 const LONGEST_OUTAGE_MS = 20 * 60_000;
 
 interface Answer {
@@ -62,6 +62,16 @@ export function createTransport(world: World, scheduler: Scheduler, chaos: Chaos
     return answerApi(world, { method, path, headers: lower, body });
   }
 
+  /** A question that is long on its way there is answered by what is so then; an answer that is, by what was. */
+  function slowWays(call: string): { thereMs: number; backMs: number } | null {
+    const slow = chaos.strikes('slow');
+    if (slow === null) return null;
+    const waitMs = slow.below(SLOWEST_WAY_MS);
+    const isThere = slow.chance(0.3);
+    chaos.note('slow', virtualTime.now(), `${isThere ? '' : 'the answer to '}${call} is ${waitMs} ms on its way`);
+    return isThere ? { thereMs: waitMs, backMs: 0 } : { thereMs: 0, backMs: waitMs };
+  }
+
   return {
     getClientName: () => 'simulation',
     makeRequest: async (
@@ -72,18 +82,15 @@ export function createTransport(world: World, scheduler: Scheduler, chaos: Chaos
       headers: Record<string, unknown>,
       body: string | null,
     ) => {
+      const ways = scheduler.exclusive ? null : slowWays(`${method} ${path.slice(0, 60)}`);
+      if (ways !== null) await sleep(ways.thereMs);
       // A process that comes up asks whose account it is, and everything else waits for it.
       const given = scheduler.exclusive
         ? carryOut(method, path, headers, body ?? '')
         : await scheduler.step(`stripe ${method} ${path.slice(0, 80)}`, () =>
             answer(method, path, headers, body ?? ''),
           );
-      const slow = scheduler.exclusive ? null : chaos.strikes('slow');
-      if (slow !== null) {
-        const waitMs = slow.below(SLOWEST_ANSWER_MS);
-        chaos.note('slow', virtualTime.now(), `the answer to ${method} ${path.slice(0, 60)} takes ${waitMs} ms`);
-        await sleep(waitMs);
-      }
+      if (ways !== null) await sleep(ways.backMs);
       return {
         getStatusCode: () => given.status,
         getHeaders: () =>

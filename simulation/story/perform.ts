@@ -57,6 +57,7 @@ const ACTS: Record<OperationKind, (act: Act) => Told | Promise<Told>> = {
   sell_to_nobody: sellToNobody,
   attach,
   reconcile,
+  reconcile_a_little: reconcileALittle,
   kill,
 };
 
@@ -70,6 +71,12 @@ export async function perform(stage: Stage, operation: Operation): Promise<Told>
 async function reconcile({ universe }: Act): Promise<Told> {
   const answer = await universe.ask('POST', '/admin/reconcile', { body: {} });
   return answer.status === 202 ? 'a reconciliation begins' : refused('reconcile', answer);
+}
+
+/** What happens every minute in production. */
+async function reconcileALittle({ universe }: Act): Promise<Told> {
+  await universe.jobs.add('reconcile_continuously');
+  return 'what has not been looked at for long is looked at';
 }
 
 function kill({ universe }: Act): Told {

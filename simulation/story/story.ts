@@ -19,7 +19,7 @@ const THEMES = {
   granting: { grant: 5, deny: 2, revoke: 4 },
   rules: { change_mapping: 3, change_policy: 2, archive: 2 },
   by_hand: { delete_customer: 0.6, subscribe_by_hand: 3, link_by_hand: 2, sell_to_nobody: 2, attach: 3 },
-  operating: { reconcile: 1, kill: 1 },
+  operating: { reconcile: 1, reconcile_a_little: 2, kill: 1 },
 } as const;
 
 type Theme = (typeof THEMES)[keyof typeof THEMES];
