@@ -1,5 +1,5 @@
+import { enqueueSync } from '../facts/enqueue-sync.ts';
 import type { Tx } from '../platform/database.ts';
-import { enqueue } from '../platform/jobs.ts';
 
 /**
  * Has an object fetched from Stripe once more after the commit. What Stripe answers to a change may be older than what a
@@ -10,5 +10,5 @@ export async function refetchLater(
   connectionId: string,
   ref: { type: 'product' | 'price'; id: string },
 ): Promise<void> {
-  await enqueue(tx, 'sync_object', { connectionId, ref }, { jobKey: `sync:${connectionId}:${ref.id}` });
+  await enqueueSync(tx, { connectionId, ref });
 }

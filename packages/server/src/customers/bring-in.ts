@@ -1,3 +1,5 @@
+import { enqueueSync } from '../facts/enqueue-sync.ts';
+import type { ObjectRef } from '../facts/object-ref.ts';
 import type { Tx } from '../platform/database.ts';
 import { enqueue } from '../platform/jobs.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
@@ -40,10 +42,10 @@ export async function objectsOf({ client }: StripeConnection, customer: string):
 export async function bringIn(tx: Tx, customer: CustomerRow, has: readonly StripeObject[]): Promise<void> {
   const { connection_id: connectionId, stripe_customer_id: objectId } = customer;
   if (objectId === null) return;
-  const cause = { type: 'customer', id: customer.id };
-  for (const { type, id } of [{ type: 'customer', id: objectId }, ...has]) {
-    const ref = { type, id };
-    await enqueue(tx, 'sync_object', { connectionId, ref, cause }, { jobKey: `sync:${connectionId}:${ref.id}` });
+  const cause = { type: 'customer', id: customer.id } as const;
+  const refs: ObjectRef[] = [{ type: 'customer', id: objectId }, ...has.map(({ type, id }) => ({ type, id }))];
+  for (const ref of refs) {
+    await enqueueSync(tx, { connectionId, ref, cause });
   }
   await enqueue(tx, 'wake_parked', { connectionId, objectId }, { jobKey: `wake:${connectionId}:${objectId}` });
 }

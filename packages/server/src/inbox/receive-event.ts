@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
+import { enqueueSync } from '../facts/enqueue-sync.ts';
 import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { StripeEvent } from '../stripe/webhook-event.ts';
 import type { InboxDeps } from './deps.ts';
 import { dispatch } from './dispatch.ts';
 import { relatedIds } from './related-ids.ts';
-import { requestSync } from './request-sync.ts';
 
 /**
  * Stores an event and the job that it calls for, or neither. A duplicate waits for the first one's commit, so that
@@ -52,7 +52,7 @@ export async function receiveEvent(
   return await db.transaction().execute(async (tx) => {
     if ((await insert(tx)) === undefined) return false;
     const cause = { type: 'event', id: event.id } as const;
-    await requestSync(tx, { connectionId: connection.id, ref: todo.ref, cause });
+    await enqueueSync(tx, { connectionId: connection.id, ref: todo.ref, cause });
     return true;
   });
 }

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
+import { enqueueSync } from '../facts/enqueue-sync.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { parseEvent } from '../stripe/webhook-event.ts';
 import type { InboxDeps } from './deps.ts';
 import { dispatch } from './dispatch.ts';
 import { type EventKey, findEvent } from './find-event.ts';
 import { relatedIds } from './related-ids.ts';
-import { requestSync } from './request-sync.ts';
 import type { EventRow } from './views.ts';
 
 /**
@@ -51,7 +51,7 @@ export async function replayEvent(
       .where('id', '=', stored.id)
       .returningAll()
       .executeTakeFirstOrThrow();
-    if (!over) await requestSync(tx, { connectionId, ref: todo.ref, cause: { type: 'event', id: stored.id } });
+    if (!over) await enqueueSync(tx, { connectionId, ref: todo.ref, cause: { type: 'event', id: stored.id } });
     await recordAudit(
       tx,
       {

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
+import { enqueueSync, type SyncJob } from '../facts/enqueue-sync.ts';
 import type { SyncResult } from '../mirror/types.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import { delayAfter, type RetrySettings } from '../platform/retry-delay.ts';
 import { lockedEvents } from './locked-events.ts';
-import { requestSync, type SyncJob } from './request-sync.ts';
 import { PARKED_RETRY } from './retry.ts';
 import type { EventStatus } from './statuses.ts';
 import type { WaitingEvent } from './waiting-events.ts';
@@ -87,7 +87,7 @@ export async function settleFailed(
       .executeTakeFirst();
     if (next?.at == null) return null;
     // A job that waits already was asked for by a new event, and is not to be held up.
-    await requestSync(tx, job, { runAt: next.at, jobKeyMode: 'preserve_run_at' });
+    await enqueueSync(tx, job, { runAt: next.at, jobKeyMode: 'preserve_run_at' });
     return delayMs;
   });
 }

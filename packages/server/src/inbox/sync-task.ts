@@ -1,9 +1,9 @@
+import { enqueueSync, isForEvent, type SyncJob } from '../facts/enqueue-sync.ts';
 import type { ObjectType } from '../mirror/types.ts';
 import type { Task } from '../platform/jobs.ts';
 import type { SyncDeps } from './deps.ts';
 import { failureOf } from './failure.ts';
 import { createQuietPeriods, type QuietPeriods } from './quiet-periods.ts';
-import { requestSync, type SyncJob } from './request-sync.ts';
 import { DEFAULT_RETRY } from './retry.ts';
 import { settleDead, settleFailed, settleSynced } from './settle-events.ts';
 import { waitingEvents } from './waiting-events.ts';
@@ -31,14 +31,15 @@ export function syncObjectTask(deps: SyncDeps): Task {
     const job = jobIn(payload);
     const quietMs = quiet.leftMs(job.connectionId);
     if (quietMs > 0) {
-      await requestSync(db, job, { runAt: inReal(quietMs + SPREAD_MS * Math.random()) });
+      await enqueueSync(db, job, { runAt: inReal(quietMs + SPREAD_MS * Math.random()) });
       return;
     }
     const key = `${job.connectionId} ${job.ref.id}`;
     const other = underWay.get(key);
     if (other !== undefined) {
-      other.next = job;
-      await requestSync(db, job, { runAt: inReal(BUSY_MS), jobKeyMode: 'preserve_run_at' });
+      // Of the two that may wait the one that has to be done comes first, and answers for the events too.
+      if (other.next === null || !isForEvent(job)) other.next = job;
+      await enqueueSync(db, job, { runAt: inReal(BUSY_MS), jobKeyMode: 'preserve_run_at' });
       return;
     }
     const own: { next: SyncJob | null } = { next: null };
@@ -48,7 +49,7 @@ export function syncObjectTask(deps: SyncDeps): Task {
     } finally {
       underWay.delete(key);
       if (own.next !== null) {
-        await requestSync(db, own.next).catch((error: unknown) =>
+        await enqueueSync(db, own.next).catch((error: unknown) =>
           log.debug({ err: error }, 'The next sync comes later'),
         );
       }
@@ -62,7 +63,7 @@ async function syncOnce(deps: SyncDeps, quiet: QuietPeriods, job: SyncJob): Prom
   const events = await waitingEvents(db, connectionId, ref.id);
   const isWaitedFor = events.some(({ status }) => status !== 'dead');
   // A sync that began after the event came has answered for it.
-  if (!isWaitedFor && job.cause?.type === 'event') return;
+  if (!isWaitedFor && isForEvent(job)) return;
   const event = events[0];
   const cause = event ? ({ type: 'event', id: event.id } as const) : job.cause;
   try {

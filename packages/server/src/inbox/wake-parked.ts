@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
+import { enqueueSync, type SyncJob } from '../facts/enqueue-sync.ts';
 import { parkedWaitingFor } from '../mirror/parked-waiting.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
 import { lockedEvents } from './locked-events.ts';
-import { requestSync, type SyncJob } from './request-sync.ts';
 import { WAITING } from './statuses.ts';
 
 /** How often events are looked for whose time has come and that nobody looks after. */
@@ -59,7 +59,7 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
     for (const ref of await parkedWaitingFor(tx, connectionId, objectId)) refs.set(ref.id, ref);
     if (await wasNobodysPayment(tx, connectionId, objectId)) refs.set(objectId, { type: 'payment', id: objectId });
     for (const id of [...refs.keys()].sort()) {
-      await requestSync(tx, { connectionId, ref: refs.get(id) as ObjectRef, cause });
+      await enqueueSync(tx, { connectionId, ref: refs.get(id) as ObjectRef, cause });
     }
   });
 }
@@ -87,7 +87,7 @@ async function wakeOverdue(db: Database): Promise<void> {
     .execute();
   for (const connectionId of new Set(overdue.map((event) => event.connection_id))) {
     for (const sync of syncsOf(overdue.filter((event) => event.connection_id === connectionId))) {
-      await requestSync(db, { connectionId, ...sync }, { jobKeyMode: 'preserve_run_at', priority: LOW_PRIORITY });
+      await enqueueSync(db, { connectionId, ...sync }, { jobKeyMode: 'preserve_run_at', priority: LOW_PRIORITY });
     }
   }
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Cause } from '../facts/cause.ts';
+import { enqueueSync } from '../facts/enqueue-sync.ts';
 import type { Tx } from '../platform/database.ts';
-import { enqueue } from '../platform/jobs.ts';
 
 export interface Move {
   connectionId: string;
@@ -35,7 +35,6 @@ export async function movePayments(tx: Tx, { connectionId, subscriptionId, from,
   // Not for the sake of an event: such a job does nothing once its event has been answered.
   const cause: Cause = { type: 'customer', id: to.customerId };
   for (const { object_id: id } of facts) {
-    const job = { connectionId, ref: { type: 'payment', id }, cause };
-    await enqueue(tx, 'sync_object', job, { jobKey: `sync:${connectionId}:${id}` });
+    await enqueueSync(tx, { connectionId, ref: { type: 'payment', id }, cause });
   }
 }

@@ -1,4 +1,5 @@
 import type { Cause } from '../facts/cause.ts';
+import type { ObjectRef } from '../facts/object-ref.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
@@ -7,13 +8,7 @@ import type { Declared } from './attribute.ts';
 import type { Candidate } from './parked-detail.ts';
 import type { CustomerShape } from './shapes.ts';
 
-export type ObjectType = 'subscription' | 'invoice' | 'payment' | 'checkout_session' | 'customer' | 'product' | 'price';
-
-/** One object of Stripe's that can be brought up to date. The id of a `payment` is its payment intent's (`pi_…`). */
-export interface ObjectRef {
-  type: ObjectType;
-  id: string;
-}
+export type { ObjectRef, ObjectType } from '../facts/object-ref.ts';
 
 export interface MirrorDeps {
   db: Database;

@@ -1,6 +1,7 @@
+import { enqueueSync } from '../facts/enqueue-sync.ts';
+import type { ObjectType } from '../facts/object-ref.ts';
 import type { Tx } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
-import { enqueue } from '../platform/jobs.ts';
 import { getParked, type ParkedRow } from './find-parked.ts';
 
 /** The refusal to decide on an object that is settled. */
@@ -23,6 +24,6 @@ export async function lockParked(tx: Tx, id: string): Promise<ParkedRow> {
 /** Has the object looked at after the commit, with the events that wait for it. */
 export async function syncLater(tx: Tx, parked: ParkedRow, runAt: Date): Promise<void> {
   const { connection_id: connectionId, object_type: type, object_id: id } = parked;
-  const job = { connectionId, ref: { type, id }, cause: { type: 'attachment', id: parked.id } };
-  await enqueue(tx, 'sync_object', job, { jobKey: `sync:${connectionId}:${id}`, runAt });
+  const ref = { type: type as ObjectType, id };
+  await enqueueSync(tx, { connectionId, ref, cause: { type: 'attachment', id: parked.id } }, { runAt });
 }

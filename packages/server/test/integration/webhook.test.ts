@@ -73,7 +73,7 @@ async function stored(id: string) {
 async function jobs(objectId: string) {
   const { rows } = await database.pool.query(
     'select payload, key from graphile_worker._private_jobs where key = any($1)',
-    [['default', 'eu'].map((connection) => `sync:${connection}:${objectId}`)],
+    [['default', 'eu'].map((connection) => `sync_event:${connection}:${objectId}`)],
   );
   return rows;
 }
@@ -104,7 +104,7 @@ describe('an event', () => {
     ]);
     expect(await jobs('sub_stored')).toEqual([
       {
-        key: 'sync:default:sub_stored',
+        key: 'sync_event:default:sub_stored',
         payload: {
           connectionId: 'default',
           ref: { type: 'subscription', id: 'sub_stored' },
