@@ -32,7 +32,8 @@ const ENOUGH_FAILURES = 8;
 /**
  * The `deliver_notices` task: one pass over what an endpoint has not been sent yet. Its jobs stand in one queue, so that
  * an endpoint has one pass at a time and each customer's notices arrive in order. Where one fails, that customer's later
- * ones wait for it; those of others go on.
+ * ones wait for it; those of others go on. A pass ends as soon as its endpoint has another address, or is to be sent
+ * nothing more: each delivery is written down together with a look at the endpoint.
  */
 export function deliverNoticesTask(deps: DeliverDeps): Task {
   return async (payload, { signal }) => {
@@ -66,9 +67,11 @@ async function comeBack({ db }: DeliverDeps, endpointId: string, runAt: Date): P
 
 class Pass {
   readonly #deps: DeliverDeps;
+  /** As it was when the pass began. */
   readonly #endpoint: EndpointRow;
   readonly #signal: AbortSignal;
-  readonly #secrets: readonly string[];
+  /** As they were when something was last sent. */
+  #secrets: EndpointRow['secrets'];
   /** Whose next notice failed or is not due: theirs wait. */
   readonly #waiting = new Set<string>();
   #soonest = Number.POSITIVE_INFINITY;
@@ -76,12 +79,14 @@ class Pass {
   #lastError = '';
   #arrived = false;
   #gone = false;
+  /** Whether it has another address meanwhile, or is to be sent nothing more. */
+  #changed = false;
 
   constructor(deps: DeliverDeps, endpoint: EndpointRow, signal: AbortSignal) {
     this.#deps = deps;
     this.#endpoint = endpoint;
     this.#signal = signal;
-    this.#secrets = openSecrets(needSealer(deps.sealer), endpoint, deps.clock.now());
+    this.#secrets = endpoint.secrets;
   }
 
   async run(): Promise<void> {
@@ -96,7 +101,7 @@ class Pass {
   }
 
   #over(): boolean {
-    return this.#signal.aborted || this.#gone || this.#failures >= ENOUGH_FAILURES;
+    return this.#signal.aborted || this.#gone || this.#changed || this.#failures >= ENOUGH_FAILURES;
   }
 
   async #sendBatch(batch: readonly PendingNotice[]): Promise<void> {
@@ -122,17 +127,21 @@ class Pass {
   }
 
   async #sendOne(notice: PendingNotice): Promise<void> {
-    const { send = sendOverHttp, retry = RETRY } = this.#deps;
+    const { clock, sealer, send = sendOverHttp, retry = RETRY } = this.#deps;
+    const { id, url } = this.#endpoint;
     const sentAt = new Date();
-    const headers = signedHeaders(notice.id, notice.body, this.#secrets, sentAt);
-    const outcome = await send({ url: this.#endpoint.url, headers, body: notice.body, signal: this.#signal });
+    const secrets = openSecrets(needSealer(sealer), { id, secrets: this.#secrets }, clock.now());
+    const headers = signedHeaders(notice.id, notice.body, secrets, sentAt);
+    const outcome = await send({ url, headers, body: notice.body, signal: this.#signal });
     // A stop is no failure of theirs.
     if ('error' in outcome && this.#signal.aborted) return;
     const arrived = 'status' in outcome && outcome.status >= 200 && outcome.status < 300;
     const attempts = notice.attempts + 1;
     const nextAttemptAt = new Date(Date.now() + delayAfter(attempts, retry));
-    await this.#deps.db
-      .updateTable('tollgate.notice_deliveries')
+    // What came of sending to an address that it has left is nothing to the new one, which is still to be told.
+    const endpoint = await this.#deps.db
+      .updateTable('tollgate.notice_deliveries as delivery')
+      .from('tollgate.webhook_endpoints as endpoint')
       .set({
         status: arrived ? 'delivered' : 'pending',
         attempts,
@@ -141,9 +150,15 @@ class Pass {
         response_status: 'status' in outcome ? outcome.status : null,
         error: 'error' in outcome ? outcome.error : null,
       })
-      .where('endpoint_id', '=', this.#endpoint.id)
-      .where('notice_id', '=', notice.id)
-      .execute();
+      .whereRef('endpoint.id', '=', 'delivery.endpoint_id')
+      .where('delivery.endpoint_id', '=', id)
+      .where('delivery.notice_id', '=', notice.id)
+      .where('endpoint.url', '=', url)
+      .returning(['endpoint.status', 'endpoint.secrets'])
+      .executeTakeFirst();
+    this.#changed ||= endpoint?.status !== 'enabled';
+    if (endpoint === undefined) return;
+    this.#secrets = endpoint.secrets;
     if (arrived) {
       this.#arrived = true;
       this.#failures = 0;
@@ -164,6 +179,7 @@ class Pass {
       await comeBack(this.#deps, id, now);
       return;
     }
+    if (this.#changed) return await this.#beginAgain();
     const failed = this.#failures > 0 && !this.#arrived;
     const failingSince = failed ? (before ?? now) : this.#arrived ? null : before;
     if (this.#gone) return await this.#disable('gone');

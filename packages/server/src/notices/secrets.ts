@@ -12,7 +12,11 @@ export function secretContext(endpointId: string): string {
 }
 
 /** Those that hold at `now`, newest first. */
-export function openSecrets(sealer: Sealer, { id, secrets }: EndpointRow, now: number): string[] {
+export function openSecrets(
+  sealer: Sealer,
+  { id, secrets }: Pick<EndpointRow, 'id' | 'secrets'>,
+  now: number,
+): string[] {
   return secrets
     .filter(({ expires_at }) => expires_at === null || Date.parse(expires_at) > now)
     .map(({ sealed }) => sealer.open(sealed, secretContext(id)));

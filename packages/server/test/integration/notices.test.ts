@@ -21,7 +21,7 @@ interface Received {
 /** An app's endpoint. `answer` decides what it says to each request. */
 class Receiver {
   readonly all: Received[] = [];
-  answer: (received: Received) => number | 'cut' = () => 204;
+  answer: (received: Received) => number | 'cut' | Promise<number> = () => 204;
   #server: Server | undefined;
   url = '';
 
@@ -29,11 +29,11 @@ class Receiver {
     this.#server = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
+      request.on('end', async () => {
         const body = Buffer.concat(chunks).toString('utf8');
         const received = { headers: request.headers, body, notice: JSON.parse(body) };
-        const status = this.answer(received);
         this.all.push(received);
+        const status = await this.answer(received);
         if (status === 'cut') response.destroy();
         else response.writeHead(status).end();
       });
@@ -344,6 +344,75 @@ describe('a delivery that fails', () => {
       [id],
     );
   }
+});
+
+describe('in the middle of a pass', () => {
+  /** Three notices of one customer, and something that happens while the endpoint is sent the first of them. */
+  async function whileTheFirstIsSent(customerId: string, happens: (id: string) => Promise<unknown>): Promise<string> {
+    const { id } = await endpoint();
+    await tollgate.secret.patch(`/webhook-endpoints/${id}`, { status: 'disabled' });
+    await revoke((await grant(customerId)).id);
+    await grant(customerId);
+    receiver.answer = async ({ notice }) => {
+      if (notice.data.sequence === 1) await happens(id);
+      return 204;
+    };
+    await tollgate.secret.patch(`/webhook-endpoints/${id}`, { status: 'enabled' });
+    await arrived(customerId, 1);
+    return id;
+  }
+  const sequences = (of: Receiver, customerId: string) => of.of(customerId).map(({ notice }) => notice.data.sequence);
+  /** What was to be sent is sent, and no pass is under way. */
+  const quiet = async () =>
+    await tollgate.until(async () => {
+      const { rows } = await tollgate.database.pool.query(
+        `select from graphile_worker._private_jobs job join graphile_worker._private_tasks task on task.id = job.task_id
+          where task.identifier = 'deliver_notices' and job.run_at <= now()`,
+      );
+      return rows.length === 0;
+    });
+
+  it('an endpoint that moves is sent the rest at its new address, and what was on its way to the old one', async () => {
+    const moved = await new Receiver().start();
+    try {
+      await whileTheFirstIsSent('u_moving', (id) =>
+        tollgate.secret.patch(`/webhook-endpoints/${id}`, { url: moved.url }),
+      );
+      await tollgate.until(() => moved.of('u_moving').length === 3, 3_000, 'three notices at the new address');
+      expect([sequences(receiver, 'u_moving'), sequences(moved, 'u_moving')]).toEqual([[1], [1, 2, 3]]);
+    } finally {
+      await moved.stop();
+    }
+  });
+
+  it('an endpoint that is disabled is sent nothing more, and has had what arrived', async () => {
+    const id = await whileTheFirstIsSent('u_leaving', (of) =>
+      tollgate.secret.patch(`/webhook-endpoints/${of}`, { status: 'disabled' }),
+    );
+    await quiet();
+    expect(sequences(receiver, 'u_leaving')).toEqual([1]);
+    const { body } = await tollgate.secret.get(`/webhook-endpoints/${id}/deliveries`);
+    expect(body.data.map(({ status }: { status: string }) => status)).toEqual(['pending', 'pending', 'delivered']);
+  });
+
+  it('an endpoint that is deleted is sent nothing more', async () => {
+    await whileTheFirstIsSent('u_left', (id) => tollgate.secret.delete(`/webhook-endpoints/${id}`));
+    await quiet();
+    expect(sequences(receiver, 'u_left')).toEqual([1]);
+  });
+
+  it('a secret that is replaced without an overlap signs no more', async () => {
+    let secret = '';
+    await whileTheFirstIsSent('u_careful', async (id) => {
+      const rotated = await tollgate.secret.post(`/webhook-endpoints/${id}/rotate`, { overlap_seconds: 0 });
+      secret = rotated.body.signing_secret;
+    });
+    await arrived('u_careful', 3);
+    for (const { body, headers } of receiver.of('u_careful').slice(1)) {
+      expect(() => new Webhook(secret).verify(body, headers as Record<string, string>)).not.toThrow();
+      expect(headers['webhook-signature']?.toString().split(' ')).toHaveLength(1);
+    }
+  });
 });
 
 describe('a replay', () => {
