@@ -25,24 +25,27 @@ const PAUSE_MS = 200;
 /**
  * The `catch_up_events` task: looks through Stripe's own list of events since the last look, and takes in those that
  * never came, as if they had. Lost webhooks cost minutes, and an outage of up to 30 days is caught up on. A look that
- * fails or is cut short is made again from where it began: what it took in is not found a second time.
+ * fails or is cut short is made again from where it began: what it took in is not found a second time. An account that
+ * is away keeps no other waiting.
+ * @throws the first error that may pass, when every connection has had its turn
  */
 export function catchUpEventsTask(deps: InboxDeps): Task {
   return async (_payload, { signal }) => {
+    const passing: unknown[] = [];
     for (const id of deps.connections.ids()) {
       signal.throwIfAborted();
-      const connection = deps.connections.get(id);
       try {
-        await catchUp(deps, connection, signal);
+        await catchUp(deps, deps.connections.get(id), signal);
       } catch (error) {
-        const { kind } = classifyStripeError(error);
-        if (signal.aborted || kind === 'transient') throw error;
+        signal.throwIfAborted();
+        if (classifyStripeError(error).kind === 'transient') passing.push(error);
         deps.log.warn(
           { err: error, connection: id },
-          "Stripe's list of events cannot be read; lost webhooks go unnoticed",
+          "Stripe's list of events cannot be read; until it can be, lost webhooks go unnoticed",
         );
       }
     }
+    if (passing.length > 0) throw passing[0];
   };
 }
 

@@ -1,42 +1,49 @@
+import type { SubscriptionFact } from '@tollgate/core';
 import { sql } from 'kysely';
-import { hasEnded } from '../mirror/subscription-fact.ts';
+import { hasEndedForGood } from '../mirror/subscription-fact.ts';
 import type { MirrorDeps } from '../mirror/types.ts';
+import { eachOf } from '../platform/each-of.ts';
 import { newId } from '../platform/ids.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
+import type { RetrySettings } from '../platform/retry-delay.ts';
 import { completeRun } from './end-run.ts';
 import { examinePage } from './examine.ts';
-import type { Kind, KindName } from './kind.ts';
+import type { KindName } from './kind.ts';
 import { KINDS } from './kinds.ts';
 import { KnownAccounts } from './known-accounts.ts';
-import { mannerOf } from './manner.ts';
+import { type Manner, mannerOf, SIDE_BY_SIDE } from './manner.ts';
 import { createPace } from './pace.ts';
-import { countsOf, forget, noteSeen } from './progress.ts';
+import { type Counts, countsOf, forget, noteSeen } from './progress.ts';
 import type { RunRow } from './start-run.ts';
+import { problemOf } from './through-connections.ts';
 import { UndeliveredEvents } from './undelivered-events.ts';
 import { lookAt, type Working } from './work-step.ts';
 
 /** Once a minute, by one process, behind whatever else there is to do. */
 export const CONTINUOUS_SCHEDULE: CronEntry = { task: 'reconcile_continuously', schedule: '* * * * *', alone: true };
 
-/** Objects that are asked for in one go: some 58,000 a day. */
+/** Objects of each connection that are asked for in one go: some 58,000 a day. */
 const BUDGET = 40;
 /** Stripe takes 25 calls a second to an endpoint; webhooks and checkouts have most of them. */
 const CALLS_PER_SECOND = 4;
+/** What fails for longer is asked for again in a minute; an account that is away keeps the others waiting. */
+const BRIEFLY: RetrySettings = { maxAttempts: 2, baseMs: 500, capMs: 5_000 };
 /** What was looked at so lately is left alone: a small installation is not asked for over and over. */
 const REST = '1 hour';
 
 /**
- * The `reconcile_continuously` task: fetches the stored objects that have waited longest to be looked at, a few each
- * time, and settles what differs as a run of its own, which is there only when something did. While a run of everything
- * is under way there is nothing for it to do.
+ * The `reconcile_continuously` task: fetches the stored objects that have waited longest to be looked at, a few of each
+ * connection each time, and settles what differs as a run of its own, which is there only when something did. A connection
+ * that cannot be asked now is left to the next time. While a run of everything is under way there is nothing for it to do.
  */
-export function continuousTask(deps: MirrorDeps): Task {
-  const manner = mannerOf({ pace: createPace(CALLS_PER_SECOND), pageSize: BUDGET });
+export function continuousTask(deps: MirrorDeps, options: Partial<Manner> = {}): Task {
+  const manner = mannerOf({ pace: createPace(CALLS_PER_SECOND), retry: BRIEFLY, ...options });
   return async (_payload, { signal }) => {
     if (await isCovered(deps)) return;
     const due = await longestUnseen(deps);
     if (due.length === 0) return;
-    let run = await begin(deps);
+    const run = await begin(deps);
+    const counts = countsOf(run);
     const working: Working = {
       ...deps,
       undelivered: new UndeliveredEvents(),
@@ -45,30 +52,48 @@ export function continuousTask(deps: MirrorDeps): Task {
       signal,
     };
     // One that is cut short is left as it is, and the next time goes on with it.
-    for (const group of due) run = await lookAgain(working, run, group);
-    await end(deps, run);
+    for (const [id, objects] of Map.groupBy(due, ({ connectionId }) => connectionId)) {
+      try {
+        await lookAgain(working, run, counts, id, objects);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (problemOf(id, error) === null) throw error;
+        deps.log.warn({ err: error, connection: id }, 'A connection cannot be looked at now; the others are');
+      }
+    }
+    await end(deps, { ...run, counts: { ...counts } });
   };
 }
 
 interface Due {
   connectionId: string;
   kind: KindName;
-  asked: string[];
-  /** Ended for good: nothing about them can change. */
-  over: string[];
+  id: string;
+  /** Ended for good: nothing about it can change. */
+  over: boolean;
 }
 
-async function lookAgain(working: Working, run: RunRow, { connectionId, kind, asked, over }: Due): Promise<RunRow> {
+/** Each is noted when it has been looked at: one that fails every time does not keep the others the oldest. */
+async function lookAgain(
+  working: Working,
+  run: RunRow,
+  counts: Counts,
+  connectionId: string,
+  objects: readonly Due[],
+): Promise<void> {
+  const { db, signal } = working;
   const look = lookAt(working, connectionId, { projectId: null, customerId: null });
-  const compared: Kind<{ id: string }> = KINDS[kind];
-  const { counted, over: ended } = await examinePage(working, look, run, compared, asked, working.signal);
-  const ids = [...asked, ...over].filter((id) => !ended.includes(id));
-  await noteSeen({ connectionId, kind, ids }).execute(working.db);
-  if (ended.length > 0) await forget({ connectionId, kind, over: ended }).execute(working.db);
-  const counts = countsOf(run);
-  for (const [name, more] of Object.entries(counted)) counts[name as keyof typeof counts] += more;
-  counts.asked += asked.length;
-  return { ...run, counts: { ...counts } };
+  await eachOf(objects, SIDE_BY_SIDE, async ({ kind, id, over }) => {
+    const seen = { connectionId, kind, ids: [id] };
+    if (over) {
+      await noteSeen(seen).execute(db);
+      return;
+    }
+    const { counted, over: ended } = await examinePage(working, look, run, KINDS[kind], seen.ids, signal);
+    await (ended.length > 0 ? forget({ connectionId, kind, over: ended }) : noteSeen(seen)).execute(db);
+    for (const [name, more] of Object.entries(counted)) counts[name as keyof Counts] += more;
+    counts.asked += 1;
+  });
 }
 
 async function isCovered({ db }: MirrorDeps): Promise<boolean> {
@@ -82,35 +107,28 @@ async function isCovered({ db }: MirrorDeps): Promise<boolean> {
   return running !== undefined;
 }
 
-/** What has waited longest, by connection and kind. */
+/** What has waited longest, so much of each connection that none takes the others' turn. */
 async function longestUnseen({ db, connections }: MirrorDeps): Promise<Due[]> {
   const { rows } = await sql<{
     connection_id: string;
     object_type: KindName;
     object_id: string;
-    status: string | null;
+    subscriptions: SubscriptionFact[] | null;
   }>`
-    select seen.connection_id, seen.object_type, seen.object_id, min(fact.body->>'status') as status
-      from (select * from tollgate.reconciliation_seen
-             where seen_at < now() - ${REST}::interval and connection_id = any(${[...connections.ids()]})
-             order by seen_at limit ${BUDGET}) seen
-      left join tollgate.facts fact
-        on seen.object_type = 'subscription' and fact.kind = 'subscription' and fact.object_id = seen.object_id
-     group by 1, 2, 3`.execute(db);
-  const grouped = Map.groupBy(rows, ({ connection_id, object_type }) => `${connection_id} ${object_type}`);
-  return [...grouped.values()].flatMap((group) => {
-    const [first] = group;
-    if (first === undefined) return [];
-    const isOver = ({ status }: { status: string | null }) => status !== null && hasEnded(status);
-    return [
-      {
-        connectionId: first.connection_id,
-        kind: first.object_type,
-        asked: group.filter((row) => !isOver(row)).map((row) => row.object_id),
-        over: group.filter(isOver).map((row) => row.object_id),
-      },
-    ];
-  });
+    select seen.connection_id, seen.object_type, seen.object_id,
+           (select jsonb_agg(fact.body) from tollgate.facts fact
+             where seen.object_type = 'subscription' and fact.kind = 'subscription' and fact.object_id = seen.object_id
+           ) as subscriptions
+      from unnest(${[...connections.ids()]}::text[]) connection (id)
+     cross join lateral (select * from tollgate.reconciliation_seen
+                          where connection_id = connection.id and seen_at < now() - ${REST}::interval
+                          order by seen_at limit ${BUDGET}) seen`.execute(db);
+  return rows.map((row) => ({
+    connectionId: row.connection_id,
+    kind: row.object_type,
+    id: row.object_id,
+    over: row.subscriptions?.every(hasEndedForGood) === true,
+  }));
 }
 
 /** A run that nobody started: one that a process left behind when it died is gone on with. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { delayAfter, type RetrySettings } from '../platform/retry-delay.ts';
 import { classifyStripeError } from '../stripe/errors.ts';
+import { isKeyRefused } from '../stripe/refusal.ts';
 
 export const PATIENT: RetrySettings = { maxAttempts: 7, baseMs: 500, capMs: 30_000 };
 const LONGEST_PAUSE_MS = 60_000;
@@ -16,7 +17,8 @@ export async function patiently<T>(call: () => Promise<T>, signal: AbortSignal, 
       return await call();
     } catch (error) {
       const { kind, retryAfterMs } = classifyStripeError(error);
-      if (kind !== 'transient' || attempt >= retry.maxAttempts) throw error;
+      // A key that is refused stays so for whoever has it in his hands.
+      if (kind !== 'transient' || isKeyRefused(error) || attempt >= retry.maxAttempts) throw error;
       const pauseMs = Math.min(delayAfter(attempt, retry, retryAfterMs), LONGEST_PAUSE_MS);
       await sleep(pauseMs, undefined, { signal });
     }

@@ -78,7 +78,7 @@ function isIn(place: Place | null, connectionId: string): place is Place {
 }
 
 /** What is wrong with a connection; null for an error that is not its fault. */
-function problemOf(connectionId: string, error: unknown): Problem | null {
+export function problemOf(connectionId: string, error: unknown): Problem | null {
   const refusal = refusalOf(error);
   if (!(refusal instanceof TollgateError)) return null;
   // A refusal of our own says that the connection cannot be used as it is.

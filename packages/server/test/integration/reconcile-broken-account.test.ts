@@ -7,6 +7,7 @@ import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import { type FinishedRun, finished, quiet } from '../support/reconciling.ts';
+import { startRefusingStripe } from '../support/refusing-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 let tollgate: Tollgate;
@@ -36,23 +37,6 @@ afterAll(async () => {
   await other.close();
   await tollgate.close();
 });
-
-/** A Stripe that answers everything with one error; or with what the sandbox answers, once it is put right. */
-async function startRefusingStripe(status: number) {
-  const state = { status };
-  const server = createServer(async (request, response) => {
-    const { authorization = '' } = request.headers;
-    const answer =
-      state.status === 200 ? await fetch(other.url + request.url, { headers: { authorization } }) : undefined;
-    const refusal = { error: { type: 'invalid_request_error', message: 'Not now.' } };
-    response.writeHead(state.status, { 'content-type': 'application/json' });
-    response.end(answer === undefined ? JSON.stringify(refusal) : await answer.text());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
-  return { url, state, [Symbol.dispose]: () => void server.close() };
-}
 
 /** The sandbox, whose lists end after their first object. */
 async function startShortStripe(sandboxUrl: string) {
@@ -145,7 +129,7 @@ test('a page that fails leaves the run unfinished, and everything as it was', as
 });
 
 test('a key that was revoked ends nobody’s access: the run fails at once, and the next one with another key is whole', async () => {
-  using revoked = await startRefusingStripe(401);
+  using revoked = await startRefusingStripe(401, other.url);
   const id = await queueRun();
   await work(id, revoked.url, {}, 10);
   const { body: run } = await tollgate.admin.get(`/admin/reconciliations/${id}`);
@@ -162,7 +146,7 @@ test('a key that was revoked ends nobody’s access: the run fails at once, and 
 });
 
 test('an account that answers nothing uses up attempts, and the last one fails the run', async () => {
-  using away = await startRefusingStripe(500);
+  using away = await startRefusingStripe(500, other.url);
   const id = await queueRun();
   const now = async () => (await tollgate.admin.get(`/admin/reconciliations/${id}`)).body;
   await expect(work(id, away.url, {}, 10)).rejects.toThrow();
@@ -188,7 +172,7 @@ describe('a connection among others', () => {
   }
 
   test('whose key was revoked leaves the others to be reconciled; the run fails and names it', async () => {
-    using revoked = await startRefusingStripe(401);
+    using revoked = await startRefusingStripe(401, other.url);
     const product = await rename();
     const id = await queueRun();
     await work(id, tollgate.sandbox.url, { acme: revoked.url }, 10);
@@ -203,7 +187,7 @@ describe('a connection among others', () => {
   });
 
   test('whose account is away is tried again, says so meanwhile, and keeps nobody waiting', async () => {
-    using away = await startRefusingStripe(500);
+    using away = await startRefusingStripe(500, other.url);
     const product = await rename();
     const id = await queueRun();
     // One before it in order, and one after it.

@@ -1,10 +1,15 @@
 /** What goes on all the time between the reconciliations of everything. */
+import { startSandbox } from '@tollgate/stripe-sandbox';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { catchUpEventsTask } from '../../src/inbox/catch-up-events.ts';
+import { syncObject } from '../../src/mirror/sync-object.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { continuousTask } from '../../src/reconciliation/continuous.ts';
-import { createConnections } from '../../src/stripe/connections.ts';
+import { createPace } from '../../src/reconciliation/pace.ts';
+import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import { quiet, reconcile } from '../support/reconciling.ts';
+import { startRefusingStripe } from '../support/refusing-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 /** No event of the sandbox arrives, and the tests work on the jobs by themselves. */
@@ -20,12 +25,18 @@ beforeAll(async () => {
 });
 afterAll(() => tollgate.close());
 
-function deps() {
-  const connection = { id: 'default', client: tollgate.stripe, webhookSecrets: ['whsec_unused'], livemode: false };
+/** @param others - further connections, which come first, and what answers for them */
+function deps(others: Record<string, string> = {}) {
+  const used = { webhookSecrets: ['whsec_unused'], livemode: false, installation: 'tests' };
+  const further = Object.entries(others).map(([id, apiBase]) => ({
+    ...used,
+    id,
+    client: createStripeClient({ secretKey: 'sk_test_of_another', apiBase }),
+  }));
   return {
     db: tollgate.database.db,
     clock: tollgate.clock,
-    connections: createConnections([{ ...connection, installation: 'tests' }]),
+    connections: createConnections([...further, { ...used, id: 'default', client: tollgate.stripe }]),
     log: createLog('silent'),
   };
 }
@@ -44,10 +55,25 @@ async function isEntitled(customerId: string): Promise<boolean> {
   return (await tollgate.secret.get(`/check?customer_id=${customerId}&feature=pro`)).body.entitled;
 }
 
-async function looksAgainAfter(minutes: number): Promise<void> {
+/** The service hears of what the tests' own tasks have saved. */
+async function becomes(customerId: string, { entitled }: { entitled: boolean }): Promise<void> {
+  const answers = async () => (await isEntitled(customerId)) === entitled;
+  await tollgate.until(answers, 5_000, `the access of ${customerId} is ${entitled}`);
+}
+
+async function looksAgainAfter(minutes: number, others: Record<string, string> = {}): Promise<void> {
   tollgate.sandbox.control.advance({ seconds: minutes * 60 });
-  await catchUpEventsTask(deps())({}, unhurried);
-  await quiet(tollgate);
+  await catchUpEventsTask(deps(others))({}, unhurried).finally(() => quiet(tollgate));
+}
+
+/** So long that everything is due. */
+async function rest(): Promise<void> {
+  await tollgate.database.pool.query("update tollgate.reconciliation_seen set seen_at = now() - interval '2 hours'");
+}
+
+async function rolls(others: Record<string, string> = {}): Promise<void> {
+  const retry = { maxAttempts: 1, baseMs: 1, capMs: 1 };
+  await continuousTask(deps(others), { pace: createPace(null), retry })({}, unhurried);
 }
 
 const MINUTES_OF_DOWNTIME = 29 * 24 * 60;
@@ -85,13 +111,27 @@ test('a look that is cut short is made again, and finds nothing twice', async ()
   expect(await count()).toBe(before);
 });
 
+test('a connection whose key is refused, or whose account is away, keeps no other from catching up', async () => {
+  for (const status of [401, 500]) {
+    using broken = await startRefusingStripe(status, tollgate.sandbox.url);
+    const customer = `catching_up_beside_${status}`;
+    const others = { acme: broken.url };
+    // It has been looked at before.
+    broken.state.status = 200;
+    await looksAgainAfter(0, others);
+    broken.state.status = status;
+    await subscribe(customer);
+    // The look is made again until it succeeds.
+    await expect(looksAgainAfter(10, others)).rejects.toThrow('Not now.');
+    await becomes(customer, { entitled: true });
+  }
+});
+
 test('what has waited longest is asked for again; a run is kept only when something differed', async () => {
-  const rolls = () => continuousTask(deps())({}, unhurried);
   const runs = async () =>
     (await tollgate.admin.get('/admin/reconciliations?trigger=continuous')).body.data as { id: string }[];
   const { pool } = tollgate.database;
   await reconcile(tollgate);
-  const rest = () => pool.query("update tollgate.reconciliation_seen set seen_at = now() - interval '2 hours'");
   await rolls();
   // Everything was looked at a moment ago.
   expect(await runs()).toEqual([]);
@@ -114,4 +154,39 @@ test('what has waited longest is asked for again; a run is kept only when someth
     drifts: [{ object_id: id, kind: 'different', cause: 'event_not_delivered', action: 'repaired' }],
   });
   expect(await isEntitled('bob')).toBe(false);
+});
+
+test('an account that is away or whose key was revoked, however much of it is due, keeps no other from being looked at', async () => {
+  for (const status of [401, 500]) {
+    using broken = await startRefusingStripe(status, tollgate.sandbox.url);
+    const customer = `rolling_beside_${status}`;
+    const id = await subscribe(customer);
+    await reconcile(tollgate);
+    await tollgate.stripe.subscriptions.cancel(id);
+    await rest();
+    // More than one look asks for, and all of it older.
+    await sql`insert into tollgate.reconciliation_seen (connection_id, object_type, object_id, seen_at)
+      select 'acme', 'product', 'prod_of_acme_' || n, now() - interval '1 day' from generate_series(1, 100) n
+      on conflict do nothing`.execute(tollgate.database.db);
+    await rolls({ acme: broken.url });
+    await becomes(customer, { entitled: false });
+  }
+});
+
+test('what ended because Stripe did not find it is asked for again, and goes on when Stripe finds it', async () => {
+  const id = await subscribe('found');
+  await reconcile(tollgate);
+  const elsewhere = await startSandbox();
+  const empty = {
+    ...deps().connections.get('default'),
+    client: createStripeClient({ secretKey: 'sk_test_of_another', apiBase: elsewhere.url }),
+  };
+  const ref = { type: 'subscription', id } as const;
+  const cause = { type: 'reconciliation', id: 'run_over_another_account' } as const;
+  await syncObject({ ...deps(), connections: createConnections([empty]) }, { connectionId: 'default', ref, cause });
+  await elsewhere.close();
+  await becomes('found', { entitled: false });
+  await rest();
+  await rolls();
+  await becomes('found', { entitled: true });
 });

@@ -90,6 +90,13 @@ describe('a call to Stripe that is made patiently', () => {
     expect(call.made).toBe(1);
   });
 
+  test('fails at once when Stripe does not take the key', async () => {
+    const refused = () => new Stripe.errors.StripeAuthenticationError({ type: 'api_error', message: 'Who are you?' });
+    const call = failing(9, refused);
+    await expect(patiently(call, going, retry)).rejects.toThrow('Who are you?');
+    expect(call.made).toBe(1);
+  });
+
   test('is given up when the process stops', async () => {
     const stop = new AbortController();
     const call = failing(9, busy);
