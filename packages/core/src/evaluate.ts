@@ -130,26 +130,42 @@ export function lastsUntil(source: SourceTrace, now: Instant): Instant | null {
   return end;
 }
 
-function decideTrace(trace: FeatureTrace, now: Instant): Decision {
-  let value: number | null = null;
-  let unlimited = false;
-  let winner: SourceWindow | null = null;
+/** The source that gives the answer, with the window that holds. */
+export interface Winner {
+  source: SourceTrace;
+  window: SourceWindow;
+}
+
+/** Who gives the answer at `now`: a deny grant that holds, else the source that lasts longest; null when none holds. */
+export function winnerAt(trace: FeatureTrace, now: Instant): Winner | null {
+  let winner: Winner | null = null;
   let winnerUntil: Instant | null = 0;
   for (const source of trace.sources) {
     const window = windowAt(source, now);
     if (window === null) continue;
-    if (source.effect === 'deny') return denied('denied');
-    if (source.unlimited) unlimited = true;
-    else if (source.value !== null) value = combine(trace, value, source.value);
+    if (source.effect === 'deny') return { source, window };
     const until = lastsUntil(source, now);
     if (winner === null || outlasts(until, winnerUntil)) {
-      winner = window;
+      winner = { source, window };
       winnerUntil = until;
     }
   }
+  return winner;
+}
+
+function decideTrace(trace: FeatureTrace, now: Instant): Decision {
+  const winner = winnerAt(trace, now);
   if (winner === null) return denied(reasonWithout(trace, now));
+  if (winner.source.effect === 'deny') return denied('denied');
+  let value: number | null = null;
+  let unlimited = false;
+  for (const source of trace.sources) {
+    if (windowAt(source, now) === null) continue;
+    if (source.unlimited) unlimited = true;
+    else if (source.value !== null) value = combine(trace, value, source.value);
+  }
   const amount = trace.type === 'boolean' || unlimited ? null : value;
-  return { entitled: true, value: amount, unlimited, reason: winner.reason, validTo: entitledUntil(trace, now) };
+  return { entitled: true, value: amount, unlimited, reason: winner.window.reason, validTo: entitledUntil(trace, now) };
 }
 
 /** Sums stop at the largest exact integer: beyond it other languages read another number than was written. */

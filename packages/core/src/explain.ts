@@ -1,5 +1,5 @@
-import { barAt, type Decision, decide, lastsUntil, nextFeatureChange, windowAt } from './evaluate.ts';
-import type { FeatureTrace, Instant, Reason, SnapshotBody, SourceTrace } from './model.ts';
+import { barAt, type Decision, decide, lastsUntil, nextFeatureChange, windowAt, winnerAt } from './evaluate.ts';
+import type { Instant, Reason, SnapshotBody, SourceTrace } from './model.ts';
 
 /**
  * `won` gives the answer, `contributes` entitles too, `overruled` would entitle but a deny grant forbids, `barred` would
@@ -34,7 +34,7 @@ export function explain(body: SnapshotBody, knownFeature: boolean, feature: stri
       : 'Not entitled: the project has no feature of this code.';
     return { decision, sources: [], summary, nextChangeAt: null };
   }
-  const winner = winnerOf(trace, asOf);
+  const winner = winnerAt(trace, asOf)?.source ?? null;
   const denying = winner?.effect === 'deny';
   const sources = trace.sources.map((source) => {
     const verdict = verdictOf(source, asOf, source === winner, denying);
@@ -42,20 +42,6 @@ export function explain(body: SnapshotBody, knownFeature: boolean, feature: stri
     return { ...source, verdict, reason, note: noteOf(source, verdict, reason, asOf) };
   });
   return { decision, sources, summary: summaryOf(decision, winner), nextChangeAt: nextFeatureChange(trace, asOf) };
-}
-
-function winnerOf(trace: FeatureTrace, now: Instant): SourceTrace | null {
-  let winner: SourceTrace | null = null;
-  for (const source of trace.sources) {
-    if (windowAt(source, now) === null) continue;
-    if (source.effect === 'deny') return source;
-    if (winner === null) winner = source;
-    else {
-      const [until, best] = [lastsUntil(source, now), lastsUntil(winner, now)];
-      if (best !== null && (until === null || until > best)) winner = source;
-    }
-  }
-  return winner;
 }
 
 function verdictOf(source: SourceTrace, now: Instant, won: boolean, denying: boolean): Verdict {
