@@ -40,7 +40,7 @@ export const NO_TROUBLE: Troubles = {
 };
 
 /** Deaths cost the most time, and every fourth of them comes right after a commit. */
-export const MUCH_TROUBLE: Troubles = {
+const MUCH_TROUBLE: Troubles = {
   drop: 0.08,
   duplicate: 0.12,
   delay: 0.12,

@@ -67,10 +67,6 @@ export function forgetListeners(owner: Owner): void {
   for (const listener of listeners.filter((candidate) => candidate.owner === owner)) listener.drop();
 }
 
-export function everyoneListens(): boolean {
-  return listeners.every((listener) => listener.queue.length === 0);
-}
-
 let last: Promise<unknown> = Promise.resolve();
 
 /** One after the other, in the order in which they were asked for. */

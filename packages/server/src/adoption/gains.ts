@@ -10,7 +10,7 @@ export interface Rules {
 }
 
 /** The features that somebody is entitled to with the facts after, and not with those before. Pure. */
-export function gainOf(before: readonly Fact[], after: readonly Fact[], rules: Rules, now: number): string[] {
+function gainOf(before: readonly Fact[], after: readonly Fact[], rules: Rules, now: number): string[] {
   const had = entitledTo(before, rules, now);
   return [...entitledTo(after, rules, now)].filter((feature) => !had.has(feature));
 }

@@ -9,7 +9,7 @@ import { newSigningSecret } from './signing.ts';
 import { endpointProblem } from './target.ts';
 
 /** Each is told of every change: more of them is rather a mistake than a wish. */
-export const MOST_ENDPOINTS = 10;
+const MOST_ENDPOINTS = 10;
 
 export interface CreatedEndpoint {
   row: EndpointRow;

@@ -5,7 +5,7 @@ import type { Database } from '../platform/database.ts';
 import type { Schema } from '../schema.ts';
 
 /** The only type so far. */
-export const NOTICE_TYPE = 'entitlements.updated';
+const NOTICE_TYPE = 'entitlements.updated';
 
 /** A notice that an endpoint has not been sent yet. */
 export interface PendingNotice {
