@@ -57,7 +57,7 @@ export async function fetchShares({ client }: StripeConnection, intent: string):
   return shares;
 }
 
-/** The payments of a subscription's latest invoice, which came with it and without another call; none where it did not. */
+/** The payments that came with a subscription's invoice; none where the invoice is a bare id, or of no subscription. */
 export function paymentsIn(invoice: SubscriptionShape['latest_invoice']): InvoiceShare[] {
   if (invoice === null || invoice === undefined || typeof invoice === 'string') return [];
   const subscriptionId = subscriptionOf(invoice);
@@ -70,7 +70,7 @@ export function paymentsIn(invoice: SubscriptionShape['latest_invoice']): Invoic
 }
 
 /** The subscription that an invoice is of; null for any other. */
-export function subscriptionOf({ parent }: PaidInvoiceShape): string | null {
+export function subscriptionOf({ parent }: Pick<PaidInvoiceShape, 'parent'>): string | null {
   return idOrNull(parent?.subscription_details?.subscription);
 }
 

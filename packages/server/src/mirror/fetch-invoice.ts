@@ -1,9 +1,10 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
-import { type InvoiceShare, subscriptionOf } from './fetch-invoice-payment.ts';
+import { type InvoiceShare, paymentsIn, subscriptionOf } from './fetch-invoice-payment.ts';
+import { withEveryPayment } from './fetch-payments.ts';
 import { parseShape } from './parse-shape.ts';
-import { InvoicePaymentShape, PaidInvoiceShape } from './shapes.ts';
+import { PaidInvoiceShape } from './shapes.ts';
 
 /** An invoice with everything that was paid of it, or is to be. */
 export interface FetchedInvoice {
@@ -45,18 +46,7 @@ export async function fetchPaidInvoices(
 
 /** Adds the payments beyond the tenth; asks Stripe only where there are any. */
 export async function completeInvoice(connection: StripeConnection, given: Stripe.Invoice): Promise<FetchedInvoice> {
-  const invoice = parseShape(PaidInvoiceShape, given, 'invoice');
-  const subscriptionId = subscriptionOf(invoice);
-  const read = { id: invoice.id, status: invoice.status ?? null, subscriptionId };
-  if (subscriptionId === null) return { ...read, shares: [] };
-  const payments = invoice.payments?.has_more ? await fetchPayments(connection, invoice.id) : invoice.payments?.data;
-  return { ...read, shares: (payments ?? []).map((payment) => ({ subscriptionId, invoice, payment })) };
-}
-
-async function fetchPayments({ client }: StripeConnection, invoice: string): Promise<InvoicePaymentShape[]> {
-  const payments: InvoicePaymentShape[] = [];
-  for await (const payment of client.invoicePayments.list({ invoice, limit: 100 })) {
-    payments.push(parseShape(InvoicePaymentShape, payment, 'invoice payment'));
-  }
-  return payments;
+  const invoice = await withEveryPayment(connection, parseShape(PaidInvoiceShape, given, 'invoice'));
+  const { id, status = null } = invoice;
+  return { id, status, subscriptionId: subscriptionOf(invoice), shares: paymentsIn(invoice) };
 }

@@ -1,8 +1,9 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import { chargeOf, fetchMoneyBack, type MoneyBack } from './fetch-money-back.ts';
+import { fetchPayments } from './fetch-payments.ts';
 import { idOrNull, parseShape } from './parse-shape.ts';
-import { type ChargeShape, InvoicePaymentShape, LineItemShape, PaymentIntentShape, SessionShape } from './shapes.ts';
+import { type ChargeShape, LineItemShape, PaymentIntentShape, SessionShape } from './shapes.ts';
 
 /** A payment intent, and the checkout session that it pays for. */
 export interface FetchedPayment {
@@ -88,12 +89,9 @@ export async function purchaseOfSession(
 }
 
 /** The payment intent that pays an invoice, or is to; null when it takes none. */
-async function intentOfInvoice({ client }: StripeConnection, invoice: string | null): Promise<string | null> {
+async function intentOfInvoice(connection: StripeConnection, invoice: string | null): Promise<string | null> {
   if (invoice === null) return null;
-  const payments: InvoicePaymentShape[] = [];
-  for await (const payment of client.invoicePayments.list({ invoice, limit: 100 })) {
-    payments.push(parseShape(InvoicePaymentShape, payment, 'invoice payment'));
-  }
+  const payments = await fetchPayments(connection, invoice);
   const chosen = payments.find(({ status }) => status === 'paid') ?? payments.find(({ status }) => status === 'open');
   return idOrNull(chosen?.payment.payment_intent);
 }

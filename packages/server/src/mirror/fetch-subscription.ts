@@ -1,8 +1,16 @@
 import type { StripeConnection } from '../stripe/connections.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
+import { fetchCustomer } from './fetch-customer.ts';
+import { withEveryPayment } from './fetch-payments.ts';
 import { parseShape } from './parse-shape.ts';
-import { CustomerShape, InvoiceShape, ItemShape as ItemSchema, type ItemShape, SubscriptionShape } from './shapes.ts';
+import {
+  type CustomerShape,
+  InvoiceShape,
+  ItemShape as ItemSchema,
+  type ItemShape,
+  SubscriptionShape,
+} from './shapes.ts';
 
 /** A subscription with everything that its fact is made of; nothing in it is cut short or left as an id. */
 export interface FetchedSubscription {
@@ -36,7 +44,8 @@ export async function fetchSubscription(connection: StripeConnection, id: string
 
 /**
  * Adds what a retrieved or listed subscription lacks: items beyond the tenth, coupons and tiers that were too deep to
- * expand, the customer, and the invoices that tell since when money is owed. Asks Stripe only for what is missing.
+ * expand, the customer, payments of the latest invoice beyond the tenth, and the invoices that tell since when money is
+ * owed. Asks Stripe only for what is missing.
  * @throws Stripe's errors; TollgateError `stripe_shape_unexpected`
  */
 export async function completeSubscription(
@@ -50,11 +59,14 @@ export async function completeSubscription(
     subscription = parseShape(SubscriptionShape, again, 'subscription');
   }
   const items = itemsComplete(subscription) ? subscription.items.data : await fetchItems(connection, subscription.id);
-  const { customer } = subscription;
+  const { customer, latest_invoice: latest } = subscription;
   return {
-    subscription,
+    subscription:
+      typeof latest === 'object' && latest !== null
+        ? { ...subscription, latest_invoice: await withEveryPayment(connection, latest) }
+        : subscription,
     items,
-    customer: typeof customer === 'string' ? await fetchCustomer(connection, customer) : customer,
+    customer: typeof customer === 'string' ? await fetchPayer(connection, customer) : customer,
     ...(OWES.has(subscription.status)
       ? await fetchInvoices(connection, subscription.id)
       : { openInvoices: [], lastPaidInvoice: null }),
@@ -85,12 +97,9 @@ async function fetchItems({ client }: StripeConnection, subscription: string): P
   return items;
 }
 
-async function fetchCustomer({ client }: StripeConnection, id: string): Promise<CustomerShape> {
-  const customer: unknown = await client.customers.retrieve(id).catch((error: unknown) => {
-    if (isMissing(error)) return { id, deleted: true };
-    throw error;
-  });
-  return parseShape(CustomerShape, customer, 'customer');
+/** With a customer that is missing its subscriptions have ended, as with one that was deleted. */
+async function fetchPayer(connection: StripeConnection, id: string): Promise<CustomerShape> {
+  return (await fetchCustomer(connection, id)) ?? { id, deleted: true };
 }
 
 async function fetchInvoices({ client }: StripeConnection, subscription: string) {

@@ -1,4 +1,5 @@
 import { completeInvoice, type FetchedInvoice, fetchInvoice, INVOICE_EXPANSION } from '../mirror/fetch-invoice.ts';
+import { subscriptionOf } from '../mirror/fetch-invoice-payment.ts';
 import { invoicePaymentRecords } from '../mirror/record-invoice-payments.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { comparedUntil } from './compared-until.ts';
@@ -33,7 +34,7 @@ interface Listed {
 export const invoices: Kind<Listed> = {
   name: 'invoice',
   refOf: (id) => ({ type: 'invoice', id }),
-  storedId: ({ invoice }) => (subscriptionOfListed(invoice) === null ? null : (invoice.id ?? null)),
+  storedId: ({ invoice }) => (subscriptionOf(invoice) === null ? null : (invoice.id ?? null)),
 
   async list(look, { limit, startingAfter }) {
     const customer = await customerFilter(look);
@@ -57,7 +58,7 @@ export const invoices: Kind<Listed> = {
   },
 
   async shelve(look, listed) {
-    const ids = listed.map(({ invoice }) => subscriptionOfListed(invoice)).filter((id) => id !== null);
+    const ids = listed.map(({ invoice }) => subscriptionOf(invoice)).filter((id) => id !== null);
     const stored = Map.groupBy(await storedFacts(look, 'subscription', ids), ({ id }) => id);
     const payments = listed.flatMap(({ invoice }) => paymentIdsOf(invoice));
     return {
@@ -101,11 +102,6 @@ function listedAs(status: ListedStatus, page: StripePage<Stripe.Invoice>, isMore
     data: page.data.map((invoice) => ({ id: `${status} ${invoice.id}`, invoice })),
     has_more: page.has_more || isMoreToCome,
   };
-}
-
-function subscriptionOfListed({ parent }: Stripe.Invoice): string | null {
-  const of = parent?.subscription_details?.subscription ?? null;
-  return of === null || typeof of === 'string' ? of : of.id;
 }
 
 async function compareFetched(look: Look, fetched: FetchedInvoice): Promise<Verdict> {

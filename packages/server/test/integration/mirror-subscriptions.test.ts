@@ -9,6 +9,7 @@ import {
   DAY,
   discount,
   invoice,
+  invoicePayment,
   item,
   price,
   START,
@@ -56,6 +57,33 @@ describe('a subscription', () => {
       .where('object_id', '=', id)
       .execute();
     expect(versions).toEqual([{ cause: { type: 'event', id: 'evt_test' } }]);
+  });
+
+  it('brings every payment of its latest invoice, and asks for those beyond the tenth where there are any', async () => {
+    const { id, make } = await subscribe();
+    const payments = Array.from({ length: 12 }, (_, n) => invoicePayment(`inpay_${n}`, 'in_split', `pi_split_${n}`));
+    const shown = (count: number) =>
+      invoice('in_split', id, {
+        status: 'paid',
+        billing_reason: 'subscription_create',
+        payments: { object: 'list', data: payments.slice(0, count), has_more: count < 12, url: '/v1/invoice_payments' },
+      });
+    const ledger = async () =>
+      await world.database.db
+        .selectFrom('tollgate.payments')
+        .select('id')
+        .where('invoice_id', '=', 'in_split')
+        .orderBy('id')
+        .execute();
+    const listed = () => world.stripe.requests.filter((request) => request.startsWith('GET invoice_payments'));
+
+    world.stripe.put(make({ latest_invoice: 'in_split' }), ...payments, shown(10));
+    await world.sync('subscription', id);
+    expect((await ledger()).map((payment) => payment.id)).toEqual(payments.map((_, n) => `pi_split_${n}`).sort());
+    expect(listed()).toHaveLength(1);
+    world.stripe.put(shown(12));
+    await world.sync('subscription', id);
+    expect(listed()).toHaveLength(1);
   });
 
   it('keeps the later fetch when the earlier one answers last', async () => {
