@@ -14,6 +14,7 @@ import { ownersOfListed } from './owners-of-listed.ts';
 import { idOrNull } from './parse-shape.ts';
 import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordTrialsOf } from './record-trials.ts';
+import { holdObjects } from './sequence.ts';
 import type { CustomerShape } from './shapes.ts';
 import { wakeNamed } from './wake-named.ts';
 
@@ -57,6 +58,12 @@ export async function applyListed(
     listed.map(({ fact }) => fact.id),
   );
   const first = listed.filter(({ fact }) => fresh.has(fact.id));
+  // None of them can be deleted unseen while it is linked.
+  await holdObjects(
+    tx,
+    connection.id,
+    first.map(({ customer }) => customer.id),
+  );
   const owned = await ownersOfListed(tx, connection, projectId, first, now);
   if (owned.length === 0) return NOTHING;
   await linkListed(tx, connection, owned, now);

@@ -6,6 +6,10 @@ import type { CustomerShape } from './shapes.ts';
 /**
  * Remembers a customer's Stripe customer where none is known yet; the row must be locked, and who the customer is must be
  * proven: with the link goes the billing portal. What waited for the Stripe customer to become known is looked at again.
+ *
+ * The Stripe customer must be held (`holdObjects`), so that whoever hears meanwhile that it was deleted finds the link.
+ * One that nobody has looked at yet cannot be held; should it be deleted in that moment, the next checkout or reconciliation
+ * forgets it.
  * @returns false when the customer has another one, or another customer of the project has this one
  */
 export async function linkStripeCustomer(
@@ -16,7 +20,8 @@ export async function linkStripeCustomer(
 ): Promise<boolean> {
   if (customer.stripe_customer_id !== null) return customer.stripe_customer_id === stripeCustomer.id;
   // What Stripe deleted can pay for nothing more: the next checkout makes another.
-  if (stripeCustomer.deleted === true || (await isDeleted(tx, customer.connection_id, stripeCustomer.id))) return false;
+  if (stripeCustomer.deleted === true) return false;
+  if ((await deletedAmong(tx, customer.connection_id, [stripeCustomer.id])).size > 0) return false;
   const { numUpdatedRows } = await tx
     .updateTable('tollgate.customers as customer')
     .set({ stripe_customer_id: stripeCustomer.id, updated_at: new Date(now) })
@@ -49,13 +54,14 @@ export async function rememberDeleted(tx: Tx, connectionId: string, stripeCustom
     .execute();
 }
 
-async function isDeleted(tx: Tx, connectionId: string, stripeCustomerId: string): Promise<boolean> {
-  const row = await tx
+/** Which of the Stripe customers are known to be deleted. */
+export async function deletedAmong(tx: Tx, connectionId: string, stripeCustomerIds: readonly string[]) {
+  const rows = await tx
     .selectFrom('tollgate.object_sequences')
     .select('object_id')
     .where('connection_id', '=', connectionId)
-    .where('object_id', '=', stripeCustomerId)
+    .where((of) => of('object_id', '=', of.fn.any(of.val([...stripeCustomerIds]))))
     .where('deleted_at', 'is not', null)
-    .executeTakeFirst();
-  return row !== undefined;
+    .execute();
+  return new Set(rows.map(({ object_id }) => object_id));
 }

@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import type { CustomerRow } from '../customers/find.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import { customerCopy } from './customer-copy.ts';
+import { deletedAmong } from './link-customer.ts';
 import type { CustomerShape } from './shapes.ts';
 import { wakeNamed } from './wake-named.ts';
 
@@ -15,7 +17,8 @@ export interface Linkable {
 
 /**
  * Links the Stripe customers of those who have none, where who they are is proven, and copies email and name. All are
- * of one project. Of two Stripe customers of one person the first is linked; one that is another customer's stays there.
+ * of one project. Of two Stripe customers of one person the first is linked; one that is another customer's stays there,
+ * and one that was deleted since the list was read goes to nobody: they must be held, as for `linkStripeCustomer`.
  * @returns the ids of the Stripe customers that were linked
  */
 export async function linkListed(
@@ -28,20 +31,21 @@ export async function linkListed(
     ({ customer, stripeCustomer, proven }) =>
       proven && customer.stripe_customer_id === null && stripeCustomer.deleted !== true,
   );
+  const ids = wanted.map(({ stripeCustomer }) => stripeCustomer.id);
   const taken = await takenIn(tx, connection, wanted);
+  const deleted = await deletedAmong(tx, connection.id, ids);
   const links = new Map<string, Linkable>();
   for (const one of wanted) {
     const { customer, stripeCustomer } = one;
-    if (links.has(customer.id) || taken.has(stripeCustomer.id)) continue;
+    if (links.has(customer.id) || taken.has(stripeCustomer.id) || deleted.has(stripeCustomer.id)) continue;
     links.set(customer.id, one);
     taken.add(stripeCustomer.id);
   }
   if (links.size === 0) return new Set();
-  const rows = [...links.values()].map(({ customer, stripeCustomer: { id, email, name } }) => ({
+  const rows = [...links.values()].map(({ customer, stripeCustomer }) => ({
     id: customer.id,
-    stripe_customer_id: id,
-    email: email || customer.email,
-    name: name || customer.name,
+    stripe_customer_id: stripeCustomer.id,
+    ...customerCopy(stripeCustomer, customer),
   }));
   await sql`
     update tollgate.customers customer

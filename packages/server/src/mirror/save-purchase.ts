@@ -12,7 +12,7 @@ import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
 import { recordMoneyBack } from './record-money-back.ts';
 import { recordPayments } from './record-payment.ts';
 import { saveOwned } from './save-owned.ts';
-import type { Fetch } from './sequence.ts';
+import { type Fetch, holdObjects } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
 import type { CustomerShape } from './shapes.ts';
 import type { Payer, SyncRequest, SyncResult } from './types.ts';
@@ -61,11 +61,13 @@ export async function savePurchase(
   if (known === undefined && !isPurchase(purchase)) {
     return { status: 'ignored', reason: 'nothing_bought', projectId: null, customerId: null };
   }
+  const stripeCustomer = customerOf(purchase);
+  // It cannot be deleted unseen while it is linked.
+  if (stripeCustomer !== null) await holdObjects(tx, connection.id, [stripeCustomer.id]);
   const declared = request.declared?.(payerOf(purchase));
   const owner = await lockOwner(tx, connection, { ...purchaseHints(purchase), declared }, fetch.now);
   if ('refused' in owner) return owner.refused;
   const { customer, proven, displaced } = owner;
-  const stripeCustomer = customerOf(purchase);
   if (proven && stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
   const owned = { projectId: customer.project_id, customerId: customer.id };
   const fact = purchaseFact(purchase);

@@ -4,14 +4,14 @@ import { lockCustomer } from '../customers/lock.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
-import { isMissing } from '../stripe/refusal.ts';
 import type { AttributionHints, Declared } from './attribute.ts';
+import { customerCopy, isCopyOld } from './customer-copy.ts';
+import { fetchCustomer } from './fetch-customer.ts';
 import { linkStripeCustomer, rememberDeleted } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
 import { emailHint, NO_DETAIL } from './parked-detail.ts';
-import { parseShape } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
-import { CustomerShape } from './shapes.ts';
+import type { CustomerShape } from './shapes.ts';
 import { hasEnded } from './subscription-fact.ts';
 import { syncSubscription } from './sync-subscription.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
@@ -40,16 +40,6 @@ export async function syncCustomer(deps: MirrorDeps, request: SyncRequest): Prom
     if (linked.length > 0) return await copyTo(tx, linked, customer, fetch.now);
     return await adopt(tx, connection, customerHints(customer, request.declared?.(customer)), customer, fetch.now);
   });
-}
-
-/** @returns null when Stripe does not find it; one that was deleted leaves a stub */
-async function fetchCustomer({ client }: StripeConnection, id: string): Promise<CustomerShape | null> {
-  try {
-    return parseShape(CustomerShape, await client.customers.retrieve(id), 'customer');
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw error;
-  }
 }
 
 /** With a customer, Stripe ends its subscriptions. */
@@ -121,25 +111,21 @@ async function forget(tx: Tx, linked: readonly CustomerRow[], now: number): Prom
   return { status: 'applied', reason: 'stripe_customer_deleted', ...ownersOf(linked) };
 }
 
-/** Stripe's copy is what the customer edits in the portal; a field that Stripe lacks stays as it is here. */
 async function copyTo(
   tx: Tx,
   linked: readonly CustomerRow[],
-  { email, name }: CustomerShape,
+  customer: CustomerShape,
   now: number,
 ): Promise<SyncResult> {
-  let changed = false;
-  for (const row of linked) {
-    const copy = { email: email || row.email, name: name || row.name };
-    if (copy.email === row.email && copy.name === row.name) continue;
-    changed = true;
+  const old = linked.filter((row) => isCopyOld(customer, row));
+  for (const row of old) {
     await tx
       .updateTable('tollgate.customers')
-      .set({ ...copy, updated_at: new Date(now) })
+      .set({ ...customerCopy(customer, row), updated_at: new Date(now) })
       .where('id', '=', row.id)
       .execute();
   }
-  return { status: changed ? 'applied' : 'unchanged', reason: null, ...ownersOf(linked) };
+  return { status: old.length > 0 ? 'applied' : 'unchanged', reason: null, ...ownersOf(linked) };
 }
 
 /** What a Stripe customer says about whose it is. */
@@ -161,7 +147,8 @@ async function adopt(
 ): Promise<SyncResult> {
   const owner = await lockOwner(tx, connection, hints, now);
   if ('refused' in owner) return owner.refused;
-  const row = owner.customer;
+  const { customer: row, proven } = owner;
+  if (!proven) return UNPROVEN;
   if (!(await linkStripeCustomer(tx, row, customer, now))) {
     const named = { project_id: row.project_id, customer_id: row.id, external_id: null, evidence: 'stamp' } as const;
     return { ...CONFLICT, candidates: [named] };
@@ -169,6 +156,9 @@ async function adopt(
   await copyTo(tx, [row], customer, now);
   return { status: 'applied', reason: null, projectId: row.project_id, customerId: row.id };
 }
+
+/** Something calls it like a customer, and nothing proves it: with the link would go the customer's billing portal. */
+const UNPROVEN: SyncResult = { status: 'parked', reason: 'customer_unknown', projectId: null, customerId: null };
 
 /** Whoever it is stamped for has another Stripe customer. */
 const CONFLICT: SyncResult = { status: 'parked', reason: 'customer_conflict', projectId: null, customerId: null };

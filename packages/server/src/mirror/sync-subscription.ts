@@ -14,7 +14,7 @@ import { idOf, idOrNull } from './parse-shape.ts';
 import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordTrials } from './record-trials.ts';
 import { saveOwned } from './save-owned.ts';
-import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
+import { applyInOrder, type Fetch, holdObjects, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
 import {
   endedFact,
@@ -47,6 +47,8 @@ export async function syncSubscription(
   const hints = { ...(await completeHints(deps, connection, fetched, session, declared)), declared };
   const earlier = await earlierPayments(deps, connection, fetched, hints);
   const result = await applyInOrder(db, fetch, async (tx) => {
+    // It cannot be deleted unseen while it is linked.
+    await holdObjects(tx, connection.id, [fetched.customer.id]);
     const owner = await lockOwner(tx, connection, hints, fetch.now);
     if ('refused' in owner) return owner.refused;
     const { customer, proven, displaced } = owner;

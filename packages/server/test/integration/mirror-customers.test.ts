@@ -1,7 +1,13 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { applyListed } from '../../src/mirror/apply-listed.ts';
+import { completeSubscription, EXPANSIONS_WITH_PAYMENT } from '../../src/mirror/fetch-subscription.ts';
+import { subscriptionFact } from '../../src/mirror/subscription-fact.ts';
 import { syncObject } from '../../src/mirror/sync-object.ts';
+import { subscriptionHints } from '../../src/mirror/sync-subscription.ts';
 import { customer, DAY, item, price, START, subscription } from '../support/mirror-objects.ts';
 import { INSTALLATION, type MirrorWorld, startMirrorWorld } from '../support/mirror-world.ts';
+import { until } from '../support/until.ts';
 
 let world: MirrorWorld;
 let project: string;
@@ -18,6 +24,15 @@ async function row(id: string) {
     .select(['email', 'name', 'stripe_customer_id', 'stripe_generation'])
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
+}
+
+/** Whether a statement that names the table waits for a lock. */
+async function isWaiting(table: string): Promise<boolean> {
+  const { rows } = await world.database.pool.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like $1`,
+    [`%${table}%`],
+  );
+  return rows.length > 0;
 }
 
 describe('a Stripe customer', () => {
@@ -99,6 +114,69 @@ describe('a Stripe customer', () => {
     held.release();
     await slow;
     expect(await row(id)).toMatchObject({ stripe_customer_id: null, stripe_generation: 1 });
+  });
+
+  it('that was deleted after a list was read is linked to nobody by what the list shows', async () => {
+    const id = await world.addCustomer(project, 'listed', null);
+    const metadata = { tollgate_installation: INSTALLATION, tollgate_project: project, tollgate_customer: id };
+    const items = [item('si_listed', price('price_a', 'prod_a'))];
+    world.stripe.put(customer('cus_listed'), subscription('sub_listed', 'cus_listed', items, { metadata }));
+    const connection = world.deps.connections.get('default');
+    const expand = EXPANSIONS_WITH_PAYMENT;
+    const shown = await connection.client.subscriptions.retrieve('sub_listed', { expand });
+    const fetched = await completeSubscription(connection, shown);
+    world.stripe.put({ id: 'cus_listed', object: 'customer', deleted: true });
+    await world.sync('customer', 'cus_listed');
+
+    const { customer: stripeCustomer } = fetched;
+    const listed = {
+      fact: subscriptionFact(fetched),
+      customer: stripeCustomer,
+      payments: [],
+      hints: subscriptionHints(fetched),
+    };
+    const by = { cause: { type: 'import', id: 'imp_test' }, now: world.deps.clock.now() } as const;
+    const { ids } = await world.database.db
+      .transaction()
+      .execute((tx) => applyListed(tx, connection, project, [listed], by));
+    expect([...ids]).toEqual(['sub_listed']);
+    expect(await row(id)).toMatchObject({ stripe_customer_id: null });
+  });
+
+  it('that is deleted while it is being linked is forgotten by whoever comes second', async () => {
+    const id = await world.addCustomer(project, 'overlapping');
+    const metadata = { tollgate_installation: INSTALLATION, tollgate_project: project, tollgate_customer: id };
+    const items = [item('si_overlap', price('price_a', 'prod_a'))];
+    world.stripe.put(customer('cus_overlap'), subscription('sub_overlap', 'cus_overlap', items, { metadata }));
+    // Its event came before anything said whose it is.
+    expect(await world.sync('customer', 'cus_overlap')).toMatchObject({ status: 'ignored' });
+    // What links it cannot end: the last thing that it writes has to wait.
+    const { linking, deleting } = await world.database.db.transaction().execute(async (tx) => {
+      await sql`lock table tollgate.fact_versions in share mode`.execute(tx);
+      const linking = world.sync('subscription', 'sub_overlap');
+      await until(() => isWaiting('fact_versions'), 5_000, 'the subscription is being saved');
+      world.stripe.put({ id: 'cus_overlap', object: 'customer', deleted: true });
+      const deleting = world.sync('customer', 'cus_overlap');
+      await Promise.race([deleting, until(() => isWaiting('object_sequences'), 5_000, 'one waits for the other')]);
+      return { linking, deleting };
+    });
+    expect(await linking).toMatchObject({ status: 'applied', customerId: id });
+    expect(await deleting).toMatchObject({ status: 'applied', reason: 'stripe_customer_deleted' });
+    expect(await row(id)).toMatchObject({ stripe_customer_id: null });
+  });
+
+  it('that is no more than called like a customer is parked: with the link would go the billing portal', async () => {
+    const id = await world.addCustomer(project, 'victim@example.com');
+    world.stripe.put(customer('cus_alike', { email: 'victim@example.com' }));
+    const called = { projectId: project, externalId: 'victim@example.com', links: false, takesUnclaimed: true };
+    const result = await syncObject(world.deps, {
+      connectionId: 'default',
+      ref: { type: 'customer', id: 'cus_alike' },
+      cause: { type: 'import', id: 'imp_test' },
+      declared: () => called,
+    });
+    expect(result).toMatchObject({ status: 'parked', reason: 'customer_unknown' });
+    expect(await row(id)).toMatchObject({ stripe_customer_id: null, email: null });
   });
 
   it('that gets a card lets the trial convert that would have ended without one', async () => {
