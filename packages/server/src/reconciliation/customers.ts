@@ -1,11 +1,12 @@
 import type { CustomerRow } from '../customers/find.ts';
 import { attributeBy } from '../mirror/attribute.ts';
 import { claimsIn } from '../mirror/claim-source.ts';
+import { customerCopy } from '../mirror/customer-copy.ts';
+import { fetchCustomer } from '../mirror/fetch-customer.ts';
 import { loadClaims } from '../mirror/load-claims.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { CustomerShape } from '../mirror/shapes.ts';
 import { customerHints } from '../mirror/sync-customer.ts';
-import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fieldChanges } from './field-changes.ts';
 import type { Kind, Look, Shelf, Verdict } from './kind.ts';
@@ -46,7 +47,7 @@ export const customers: Kind<Stripe.Customer> = {
   compare: async (look, listed) => await compareFetched(look, parseShape(CustomerShape, listed, 'customer')),
 
   async compareOne(look, id) {
-    const customer = await look.ask('customer', () => retrieve(look, id));
+    const customer = await look.ask('customer', () => fetchCustomer(look.connection, id));
     if (customer !== null) return await compareFetched(look, customer);
     const [linked] = await linkedToAny(look, [id]);
     if (linked === undefined) return { status: 'in_sync' };
@@ -76,9 +77,11 @@ async function compareFetched(look: Look, customer: CustomerShape): Promise<Verd
   const within = linked.filter((row) => !outOfScope(look.scope, { projectId: row.project_id, customerId: row.id }));
   if (within.length === 0) return { status: 'out_of_scope' };
   for (const row of within) {
-    // What Stripe lacks stays as it is here.
-    const copy = { email: customer.email || row.email, name: customer.name || row.name };
-    const fields = fieldChanges({ email: row.email, name: row.name }, copy);
+    const { email, name } = row;
+    const fields =
+      customer.deleted === true
+        ? [{ field: 'deleted', before: false, after: true }]
+        : fieldChanges({ email, name }, customerCopy(customer, row));
     if (fields.length > 0) return different(row, 'different', fields);
   }
   return { status: 'in_sync' };
@@ -119,15 +122,4 @@ async function linkedToAny({ db, connection }: Look, stripeCustomerIds: readonly
 
 async function customerById({ db }: Look, id: string): Promise<CustomerRow | undefined> {
   return await db.selectFrom('tollgate.customers').selectAll().where('id', '=', id).executeTakeFirst();
-}
-
-/** @returns null when Stripe has it no more */
-async function retrieve({ connection }: Look, id: string): Promise<CustomerShape | null> {
-  try {
-    const customer = parseShape(CustomerShape, await connection.client.customers.retrieve(id), 'customer');
-    return customer.deleted === true ? null : customer;
-  } catch (error) {
-    if (isMissing(error)) return null;
-    throw error;
-  }
 }

@@ -1,3 +1,4 @@
+import { canLose } from '../stripe/never-deleted.ts';
 import { isMissing } from '../stripe/refusal.ts';
 import type { KindName, Look } from './kind.ts';
 
@@ -9,16 +10,16 @@ export class KnownAccounts {
   readonly #known = new Map<string, Promise<boolean>>();
 
   /**
-   * Whether it can be believed that something stored is gone because Stripe, asked for it, finds nothing. In live mode
-   * nothing of its kind is ever deleted; and an account in which nothing else that is stored can be found either is
-   * another one. Believing that would end the access of everybody who pays.
+   * Whether it can be believed that something stored is gone because Stripe, asked for it, finds nothing. Beside what
+   * `canLose` says of live mode, an account in which nothing else that is stored can be found either is another one.
+   * Believing that would end the access of everybody who pays.
    * @returns what a person has to do; null: it is gone
    */
   async whyNotLost(look: Look, gone: { kind: KindName; id: string }): Promise<string | null> {
-    const { livemode, id: connection } = look.connection;
-    const check = `Nothing was changed. Check that the key of the connection ${connection} is of the account that has it.`;
+    const { connection } = look;
+    const check = `Nothing was changed. Check that the key of the connection ${connection.id} is of the account that has it.`;
     // Products and prices that were never used can be deleted.
-    if (livemode && gone.kind !== 'product' && gone.kind !== 'price') {
+    if (gone.kind !== 'product' && gone.kind !== 'price' && !canLose(connection)) {
       return `Stripe does not find ${gone.id}, and in live mode nothing of its kind is ever deleted. ${check}`;
     }
     if (await this.#knows(look, gone.id)) return null;

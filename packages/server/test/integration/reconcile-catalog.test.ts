@@ -157,7 +157,7 @@ describe('a reconciliation of customers', () => {
     await tollgate.stripe.customers.del(made.id);
     const dry = await reconcile(tollgate, { project_id: tollgate.project.id, customer_id: 'leaver', dry_run: true });
     expect(dry.drifts).toMatchObject([
-      { object_type: 'customer', object_id: made.id, customer_id: 'leaver', kind: 'missing_in_stripe' },
+      { object_type: 'customer', object_id: made.id, customer_id: 'leaver', kind: 'different' },
     ]);
     const run = await reconcile(tollgate, { project_id: tollgate.project.id, customer_id: 'leaver' });
     expect(run.drifts).toMatchObject([{ object_id: made.id, action: 'repaired' }]);

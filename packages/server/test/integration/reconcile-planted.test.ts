@@ -160,7 +160,7 @@ test('every planted difference is found with its cause, dry and real alike, and 
     [`subscription ${bought}`]: { kind: 'missing_locally', ...lost },
     [`subscription ${id.changed}`]: { kind: 'different', ...lost },
     [`subscription ${id.gone}`]: { kind: 'different', ...lost },
-    [`customer ${gone}`]: { kind: 'missing_in_stripe', ...lost },
+    [`customer ${gone}`]: { kind: 'different', ...lost },
     [`subscription ${id.silent}`]: { kind: 'different', cause: 'no_event' },
     [`subscription ${id.stale}`]: { kind: 'different', cause: 'event_stale' },
     [`subscription ${id.tampered}`]: { kind: 'different', cause: 'ours' },
