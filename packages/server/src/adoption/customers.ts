@@ -1,5 +1,6 @@
 import { applyListedCustomers, type ListedCustomer } from '../mirror/apply-listed-customers.ts';
 import { type Attribution, attributeBy } from '../mirror/attribute.ts';
+import { type CustomerCopy, isCopyOld } from '../mirror/customer-copy.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
 import { CustomerShape } from '../mirror/shapes.ts';
 import { customerHints } from '../mirror/sync-customer.ts';
@@ -7,6 +8,7 @@ import { eachOf } from '../platform/each-of.ts';
 import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
+import { readEach } from './readable.ts';
 import { syncOne } from './sync-one.ts';
 import { claimsOf, concerns, rulesOf, type Work } from './work.ts';
 
@@ -75,19 +77,9 @@ interface Decided {
 
 /** What becomes of each; nothing is written. */
 async function decide(work: Work, page: readonly Stripe.Customer[]): Promise<Decided> {
-  const counts = { customers: page.length, linked: 0, skipped: 0, elsewhere: 0, parked: 0, failed: 0 };
-  const decided: Decided = { counts, parked: [], fresh: [], changed: [], unowned: [] };
-  const listed = page.flatMap(({ id, ...given }): ListedCustomer[] => {
-    try {
-      const customer = parseShape(CustomerShape, { id, ...given }, 'customer');
-      return [{ customer, hints: customerHints(customer, work.declared(customer)) }];
-    } catch (error) {
-      work.log.warn({ err: error, customer: id }, 'A customer cannot be imported: it cannot be understood');
-      counts.failed += 1;
-      decided.parked.push({ type: 'customer', id, reason: 'unreadable' });
-      return [];
-    }
-  });
+  const { read: listed, failed, parked } = await readEach(work, 'customer', page, (one) => readListed(work, one));
+  const counts = { customers: page.length, linked: 0, skipped: 0, elsewhere: 0, parked: 0, failed };
+  const decided: Decided = { counts, parked, fresh: [], changed: [], unowned: [] };
   const claims = await claimsOf(
     work,
     work.db,
@@ -120,7 +112,7 @@ async function decide(work: Work, page: readonly Stripe.Customer[]): Promise<Dec
       const name = attribution.status === 'ours' ? attribution.customerId : attribution.externalId;
       if (row?.stripe_customer_id === id) {
         counts.linked += 1;
-        if (differs(row, one.customer)) decided.changed.push(id);
+        if (isCopyOld(one.customer, row)) decided.changed.push(id);
       } else if ((row?.stripe_customer_id ?? null) !== null || named.has(name)) skip('linked_to_another');
       else if (!attribution.proven) skip('account_shared');
       else {
@@ -132,20 +124,18 @@ async function decide(work: Work, page: readonly Stripe.Customer[]): Promise<Dec
   return decided;
 }
 
+function readListed({ declared }: Work, given: Stripe.Customer): ListedCustomer {
+  const customer = parseShape(CustomerShape, given, 'customer');
+  return { customer, hints: customerHints(customer, declared(customer)) };
+}
+
 function whyNobodys({ hints: { declared } }: ListedCustomer): Skipped {
   if (declared?.takesUnclaimed !== true) return 'account_shared';
   return declared.externalId === null ? 'customer_id_missing' : 'customer_id_unusable';
 }
 
-interface Known {
-  email: string | null;
-  name: string | null;
+interface Known extends CustomerCopy {
   stripe_customer_id: string | null;
-}
-
-/** What Stripe lacks stays as it is here. */
-function differs(row: Known, { email, name }: CustomerShape): boolean {
-  return (email || row.email) !== row.email || (name || row.name) !== row.name;
 }
 
 async function knownRows({ db }: Work, ids: readonly string[]): Promise<Map<string, Known>> {

@@ -9,6 +9,7 @@ import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { entitledOf } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
+import { readable } from './readable.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
 import { claimsOf, rulesOf, type Work } from './work.ts';
 
@@ -31,13 +32,17 @@ export async function importMoneyBack(work: Work, page: readonly Sign[], place: 
   const fresh = intentsOf(page.filter(({ id }) => !known.has(id)));
   const unchanged = (await ownersOf(work, intentsOf(page))).filter(({ intent }) => !fresh.includes(intent)).length;
   const rules = await rulesOf(work);
-  const done = await eachOf(fresh, SIDE_BY_SIDE, async (intent): Promise<SyncedOne | null> => {
-    work.signal.throwIfAborted();
-    const whose = await whoseIs(work, intent);
+  const one = async (ref: { type: 'payment'; id: string }): Promise<SyncedOne | null> => {
+    const whose = await whoseIs(work, ref.id);
     if (whose === 'nobody') return null;
     if (whose === 'elsewhere') return { counted: 'elsewhere', gains: [], parked: [] };
     if (row.dry_run) return { counted: 'applied', gains: [], parked: [] };
-    return await syncOne(work, { type: 'payment', id: intent }, rules);
+    return await syncOne(work, ref, rules);
+  };
+  const done = await eachOf(fresh, SIDE_BY_SIDE, async (id) => {
+    work.signal.throwIfAborted();
+    const ref = { type: 'payment', id } as const;
+    return await readable(work, ref, () => one(ref));
   });
   const found = done.filter((one) => one !== null);
   const counted: Record<string, number> = { money_back: found.length + unchanged, unchanged };

@@ -1,11 +1,10 @@
-import { completeInvoice, INVOICE_EXPANSION } from '../mirror/fetch-invoice.ts';
+import { completeInvoice, type FetchedInvoice, INVOICE_EXPANSION } from '../mirror/fetch-invoice.ts';
 import { type OwnedPayments, recordInvoicePayments } from '../mirror/record-invoice-payments.ts';
 import { holdObjects } from '../mirror/sequence.ts';
 import type { Tx } from '../platform/database.ts';
-import { eachOf } from '../platform/each-of.ts';
-import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
+import { readEach } from './readable.ts';
 import type { Work } from './work.ts';
 
 export async function listPaidInvoices({ connection, ask, pageSize }: Work, after: string | null) {
@@ -26,8 +25,9 @@ export async function listPaidInvoices({ connection, ask, pageSize }: Work, afte
 export async function importPayments(work: Work, page: readonly Stripe.Invoice[], place: Place) {
   const { db, clock, connection, row } = work;
   if (row.dry_run) return await saveProgress(db, row, NOTHING, { place, now: clock.now() });
-  const fetched = await eachOf(page, SIDE_BY_SIDE, (invoice) => completeInvoice(connection, invoice));
-  const paid = fetched.flatMap(({ subscriptionId, shares }) =>
+  const { read, failed, parked } = await readEach(work, 'invoice', page, (invoice) => complete(work, invoice));
+  const report: PageReport = { counted: { failed }, gains: [], parked };
+  const paid = read.flatMap(({ subscriptionId, shares }) =>
     subscriptionId === null ? [] : [{ subscriptionId, shares }],
   );
   return await db.transaction().execute(async (tx) => {
@@ -41,11 +41,17 @@ export async function importPayments(work: Work, page: readonly Stripe.Invoice[]
       return customerId === undefined ? [] : [{ projectId: work.projectId, customerId, payments: shares }];
     });
     await recordInvoicePayments(tx, connection.id, owned);
-    return await saveProgress(tx, row, NOTHING, { place, now: clock.now() });
+    return await saveProgress(tx, row, report, { place, now: clock.now() });
   });
 }
 
 const NOTHING: PageReport = { counted: {}, gains: [], parked: [] };
+
+async function complete({ connection, ask }: Work, invoice: Stripe.Invoice): Promise<FetchedInvoice> {
+  const whole = invoice.payments?.has_more !== true;
+  const fetch = () => completeInvoice(connection, invoice);
+  return whole ? await fetch() : await ask('invoice', fetch);
+}
 
 /** Who has the project's subscriptions, and keeps them until the transaction ends. */
 async function ownersOf(tx: Tx, { connection, projectId }: Work, subscriptions: readonly string[]) {

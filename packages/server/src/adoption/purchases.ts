@@ -5,12 +5,14 @@ import { idOf, parseShape } from '../mirror/parse-shape.ts';
 import { isPurchase, purchaseFact, purchaseId, purchaseRef, sellsOnce } from '../mirror/purchase-fact.ts';
 import { payerOf, purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
+import type { ObjectRef } from '../mirror/types.ts';
 import { eachOf } from '../platform/each-of.ts';
 import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import { readStamps } from '../stripe/stamps.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { gainsByListed, type Rules } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
+import { readable } from './readable.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
 import { claimsOf, rulesOf, type Work } from './work.ts';
 
@@ -35,10 +37,10 @@ export async function importPurchases(work: Work, page: readonly Stripe.Checkout
   const known = await knownPurchases(work, mine);
   const fresh = mine.filter((session) => keptUnder(session).every((id) => !known.has(id)));
   const rules = await rulesOf(work);
-  const one = row.dry_run ? wouldSync : sync;
   const done = await eachOf(fresh, SIDE_BY_SIDE, async (session) => {
     work.signal.throwIfAborted();
-    return await one(work, session, rules);
+    if (!row.dry_run) return await syncOne(work, refOf(session), rules, keptUnder(session));
+    return await readable(work, refOf(session), () => wouldSync(work, session, rules));
   });
   const counted: Record<string, number> = {
     purchases: bought.length,
@@ -78,14 +80,12 @@ async function knownPurchases({ db, connection }: Work, sessions: readonly Strip
   return new Set(rows.map(({ object_id }) => object_id));
 }
 
-async function sync(work: Work, session: Stripe.Checkout.Session, rules: Rules): Promise<SyncedOne> {
-  const { id, mode, payment_intent: intent } = session;
+function refOf({ id, mode, payment_intent: intent }: Stripe.Checkout.Session): ObjectRef {
   const paid = mode === 'payment' && intent !== null;
-  const ref = paid ? ({ type: 'payment', id: idOf(intent) } as const) : ({ type: 'checkout_session', id } as const);
-  return await syncOne(work, ref, rules, keptUnder(session));
+  return paid ? { type: 'payment', id: idOf(intent) } : { type: 'checkout_session', id };
 }
 
-/** The same, without saving: by the mirror's own pure functions. */
+/** What `syncOne` would do, without saving: by the mirror's own pure functions. */
 async function wouldSync(work: Work, session: Stripe.Checkout.Session, rules: Rules): Promise<SyncedOne> {
   const { connection, db, clock } = work;
   const read = parseShape(SessionShape, session, 'checkout session');

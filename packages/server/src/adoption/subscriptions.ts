@@ -11,12 +11,11 @@ import { externalIdOf } from '../mirror/owners-of-listed.ts';
 import { endedFact, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { isWhole } from '../mirror/whole-subscription.ts';
-import { eachOf } from '../platform/each-of.ts';
 import { canonicalJson } from '../platform/http/canonical-json.ts';
-import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { gainsByListed, gainsBySaved } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
+import { readEach } from './readable.ts';
 import { syncOne } from './sync-one.ts';
 import { claimsOf, concerns, rulesOf, type Work } from './work.ts';
 
@@ -34,9 +33,7 @@ export async function listSubscriptions({ connection, ask, pageSize }: Work, aft
 /** A page of subscriptions. @returns the import as it is afterwards */
 export async function importSubscriptions(work: Work, page: readonly Stripe.Subscription[], place: Place) {
   const { db, clock, row } = work;
-  const listed = (await eachOf(page, SIDE_BY_SIDE, (subscription) => complete(work, subscription))).filter(
-    (one) => one !== null,
-  );
+  const { read: listed, failed, parked } = await readEach(work, 'subscription', page, (one) => complete(work, one));
   const stored = await storedFacts(
     work,
     listed.map(({ fact }) => fact.id),
@@ -44,14 +41,11 @@ export async function importSubscriptions(work: Work, page: readonly Stripe.Subs
   const found = await attributeAll(work, listed, stored);
   const counted = {
     subscriptions: page.length,
-    failed: page.length - listed.length,
+    failed,
     elsewhere: 0,
     parked: 0,
     unchanged: 0,
   };
-  const parked: { type: string; id: string; reason: string }[] = page
-    .filter(({ id }) => listed.every(({ fact }) => fact.id !== id))
-    .map(({ id }) => ({ type: 'subscription', id, reason: 'unreadable' }));
   const fresh: (ListedSubscription & { externalId: string })[] = [];
   const unowned: string[] = [];
   for (const [index, subscription] of listed.entries()) {
@@ -99,32 +93,21 @@ export async function importSubscriptions(work: Work, page: readonly Stripe.Subs
   return await saveProgress(db, current, { counted: counts, gains: rest, parked }, { place, now: clock.now() });
 }
 
-/** @returns null when Stripe's answer cannot be understood */
-async function complete(work: Work, given: Stripe.Subscription): Promise<ListedSubscription | null> {
-  const { connection, db, declared, clock } = work;
-  try {
-    const ask = () => completeSubscription(connection, given);
-    const fetched: FetchedSubscription = isWhole(given) ? await ask() : await work.ask('subscription', ask);
-    const named = declared(fetched.customer);
-    // Its session is asked for only where neither it nor its customer has a name.
-    const hints =
-      named.externalId === null
-        ? await completeHints({ db }, connection, fetched, null, named)
-        : subscriptionHints(fetched);
-    const read = subscriptionFact(fetched);
-    const fact = fetched.customer.deleted === true ? endedFact(read, clock.now()) : read;
-    const payments = paymentsIn(fetched.subscription.latest_invoice);
-    return { fact, customer: fetched.customer, payments, hints: { ...hints, declared: named } };
-  } catch (error) {
-    work.signal.throwIfAborted();
-    return unreadable(work, error, given.id);
-  }
-}
-
-function unreadable({ log }: Work, error: unknown, id: string): null {
-  if (!(error instanceof Error && 'code' in error && error.code === 'stripe_shape_unexpected')) throw error;
-  log.warn({ err: error, subscription: id }, 'A subscription cannot be imported: it cannot be understood');
-  return null;
+/** Adds what its fact needs, and what says whose it is. */
+async function complete(work: Work, given: Stripe.Subscription): Promise<ListedSubscription> {
+  const { connection, declared, clock } = work;
+  const ask = () => completeSubscription(connection, given);
+  const fetched: FetchedSubscription = isWhole(given) ? await ask() : await work.ask('subscription', ask);
+  const named = declared(fetched.customer);
+  // Its session is asked for only where neither it nor its customer has a name.
+  const hints =
+    named.externalId === null
+      ? await work.ask('subscription', () => completeHints(work, connection, fetched, null, named))
+      : subscriptionHints(fetched);
+  const read = subscriptionFact(fetched);
+  const fact = fetched.customer.deleted === true ? endedFact(read, clock.now()) : read;
+  const payments = paymentsIn(fetched.subscription.latest_invoice);
+  return { fact, customer: fetched.customer, payments, hints: { ...hints, declared: named } };
 }
 
 interface Stored {

@@ -2,6 +2,7 @@ import { type ObjectRef, syncObject } from '../mirror/sync-object.ts';
 import type { KindName } from '../reconciliation/kind.ts';
 import { gainsBySaved, type Rules } from './gains.ts';
 import type { Counts, PageReport } from './progress.ts';
+import { readable } from './readable.ts';
 import type { Work } from './work.ts';
 
 /** At whose pace an object is fetched. */
@@ -26,6 +27,10 @@ export async function syncOne(
   rules: Rules,
   kept: readonly string[] = [ref.id],
 ): Promise<SyncedOne> {
+  return await readable(work, ref, () => syncReadable(work, ref, rules, kept));
+}
+
+async function syncReadable(work: Work, ref: ObjectRef, rules: Rules, kept: readonly string[]): Promise<SyncedOne> {
   const { connection, declared, row } = work;
   const cause = { type: 'import', id: row.id } as const;
   const request = { connectionId: connection.id, ref, cause, declared };

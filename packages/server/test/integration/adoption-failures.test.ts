@@ -1,10 +1,13 @@
 /** What becomes of an import that something stands in the way of. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importTask } from '../../src/adoption/run.ts';
 import { requestRecomputation } from '../../src/entitlements/recompute-customers.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
-import { createConnections } from '../../src/stripe/connections.ts';
+import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
+import type { Json } from '../support/mirror-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 const LONGEST_PAUSE_MS = 1_500;
@@ -16,16 +19,26 @@ beforeAll(async () => {
 });
 afterAll(() => tollgate.close());
 
+interface Attempt {
+  attempt?: number;
+  dryRun?: boolean;
+  /** In place of the sandbox. */
+  apiBase?: string;
+  /** How often a call is tried. */
+  tries?: number;
+}
+
 /** Makes one attempt at an import whose job is taken away, so that nobody else works on it meanwhile. */
-async function begin(id: string, { attempt }: { attempt: number }): Promise<{ ended: Promise<void> }> {
+async function begin(id: string, { attempt = 10, dryRun = false, apiBase, tries = 1 }: Attempt) {
   const { db } = tollgate.database;
   const request = JSON.stringify({ products: 'all', customer_id_from: 'stripe_customer_id' });
-  const asked = { project_id: tollgate.project.id, connection_id: 'default', request, dry_run: false, actor: 'test' };
+  const asked = { project_id: tollgate.project.id, connection_id: 'default', request, dry_run: dryRun, actor: 'test' };
   await db
     .insertInto('tollgate.imports')
     .values({ id, ...asked, status: 'queued', reason: 'A test', counts: '{}', created_at: new Date() })
     .execute();
-  const connection = { id: 'default', client: tollgate.stripe, webhookSecrets: ['whsec_unused'], livemode: false };
+  const client = apiBase === undefined ? tollgate.stripe : createStripeClient({ secretKey: 'sk_test_tests', apiBase });
+  const connection = { id: 'default', client, webhookSecrets: ['whsec_unused'], livemode: false };
   const task = importTask(
     {
       db,
@@ -34,7 +47,7 @@ async function begin(id: string, { attempt }: { attempt: number }): Promise<{ en
       log: createLog('silent'),
       requestRecomputation,
     },
-    { pace: createPace(null), retry: { maxAttempts: 1, baseMs: 1, capMs: LONGEST_PAUSE_MS } },
+    { pace: createPace(null), retry: { maxAttempts: tries, baseMs: 1, capMs: LONGEST_PAUSE_MS } },
   );
   const signal = new AbortController().signal;
   return { ended: task({ importId: id }, { attempt, maxAttempts: 10, signal }) };
@@ -42,6 +55,39 @@ async function begin(id: string, { attempt }: { attempt: number }): Promise<{ en
 
 async function importOf(id: string) {
   return (await tollgate.admin.get(`/admin/imports/${id}`)).body;
+}
+
+/** The sandbox, some of whose answers to a GET are changed. */
+async function startChangedStripe(change: (path: string, object: Json) => void) {
+  const server = createServer(async (request, response) => {
+    const { authorization = '' } = request.headers;
+    const at = request.url ?? '/';
+    const answer = await fetch(tollgate.sandbox.url + at, { headers: { authorization } });
+    const body: Json = await answer.json();
+    for (const object of body.data ?? [body]) change(at, object);
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, [Symbol.dispose]: () => void server.close() };
+}
+
+/** Somebody who pays every month, and has been there for one. */
+async function subscribe() {
+  const { stripe } = tollgate;
+  const [product] = (await stripe.products.list({ limit: 1 })).data;
+  const terms = { product: String(product?.id), currency: 'eur', unit_amount: 900 };
+  const monthly = await stripe.prices.create({ ...terms, recurring: { interval: 'month' } });
+  const customer = await stripe.customers.create({});
+  const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+  const subscription = await stripe.subscriptions.create({
+    customer: customer.id,
+    items: [{ price: monthly.id }],
+    default_payment_method: card.id,
+  });
+  const invoice = String(subscription.latest_invoice);
+  const [payment] = (await stripe.invoicePayments.list({ invoice })).data;
+  return { terms, customer: customer.id, invoice, intent: String(payment?.payment.payment_intent) };
 }
 
 /** As often as the SDK asks for one answer. */
@@ -76,4 +122,46 @@ test('a failure at the last attempt ends it with the reason; no job is given up 
   expect(await importOf(id)).toMatchObject({ status: 'failed', error: expect.stringMatching(/\S/) });
   const { body: trail } = await tollgate.admin.get('/admin/audit?action=import.failed&limit=1');
   expect(trail.data).toMatchObject([{ detail: { import: id } }]);
+});
+
+test('what cannot be understood is counted and listed, whatever it is, and the import goes on', async () => {
+  const { stripe, sandbox, admin } = tollgate;
+  const { terms, customer, invoice, intent } = await subscribe();
+  await stripe.refunds.create({ payment_intent: intent, amount: 100 });
+  const once = await stripe.prices.create(terms);
+  const { id: session } = await stripe.checkout.sessions.create({
+    mode: 'payment',
+    customer,
+    line_items: [{ price: once.id, quantity: 1 }],
+    success_url: 'https://shop.example/thanks',
+  });
+  sandbox.control.payCheckout(session);
+  const paid = String((await stripe.checkout.sessions.retrieve(session)).payment_intent);
+  using changed = await startChangedStripe((path, object) => {
+    if (path.startsWith('/v1/invoices') && object.id === invoice) object.amount_paid = 'much';
+    if (path.startsWith('/v1/checkout') && object.id === session) object.amount_total = 'much';
+  });
+  const listed = async (id: string) => {
+    const { body } = await admin.get(`/admin/imports/${id}/parked`);
+    return body.data.map((one: Json) => `${one.object_type} ${one.object_id} ${one.reason}`).sort();
+  };
+  const unreadable = [`payment ${intent} unreadable`, `payment ${paid} unreadable`];
+
+  await (await begin('imp_dry', { dryRun: true, apiBase: changed.url })).ended;
+  expect(await importOf('imp_dry')).toMatchObject({ status: 'completed', error: null, counts: { failed: 2 } });
+  expect(await listed('imp_dry')).toEqual(unreadable.sort());
+  await (await begin('imp_real', { apiBase: changed.url })).ended;
+  expect(await importOf('imp_real')).toMatchObject({ status: 'completed', error: null });
+  expect((await importOf('imp_real')).counts).toMatchObject({ failed: 3, applied: 1, purchases: 1, money_back: 1 });
+  expect(await listed('imp_real')).toEqual([`invoice ${invoice} unreadable`, ...unreadable].sort());
+});
+
+test('the payments of an invoice beyond the tenth are asked for as patiently as everything else', async () => {
+  const { invoice } = await subscribe();
+  using changed = await startChangedStripe((path, object) => {
+    if (path.startsWith('/v1/invoices?') && object.id === invoice) object.payments.has_more = true;
+  });
+  refuse('/v1/invoice_payments');
+  await (await begin('imp_patient', { apiBase: changed.url, tries: 2 })).ended;
+  expect(await importOf('imp_patient')).toMatchObject({ status: 'completed', error: null });
 });
