@@ -1,6 +1,6 @@
 import { TollgateError } from '../platform/errors.ts';
 import { withoutSecrets } from '../platform/log.ts';
-import { classifyStripeError } from '../stripe/errors.ts';
+import { classifyStripeError, isFromStripe } from '../stripe/errors.ts';
 
 export type Failure =
   | { kind: 'again'; reason: string; retryAfterMs: number | undefined }
@@ -41,11 +41,6 @@ export function failureOf(error: unknown): Failure {
   }
   // A mistake of ours, or of the moment: the log has it. A new version may well succeed with it, so it is tried again.
   return { kind: 'again', reason: 'internal: an unforeseen error, see the log', retryAfterMs: undefined };
-}
-
-/** Every error of Stripe's SDK names its class in `type`. */
-function isFromStripe(error: unknown): error is Error & { type: string } {
-  return error instanceof Error && 'type' in error && typeof error.type === 'string' && error.type.startsWith('Stripe');
 }
 
 function isDatabaseTrouble(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import Stripe from 'stripe';
-import { classifyStripeError } from './errors.ts';
+import { classifyStripeError, isFromStripe } from './errors.ts';
 
 /** What Stripe says about whose a key is. */
 export type AccountAnswer =
@@ -18,7 +18,7 @@ export async function accountOf(client: Stripe, { timeoutMs }: { timeoutMs: numb
     return { status: 'known', accountId: id };
   } catch (error) {
     if (error instanceof Stripe.errors.StripeAuthenticationError) return { status: 'rejected' };
-    if (!(error instanceof Stripe.errors.StripeError)) throw error;
+    if (!isFromStripe(error)) throw error;
     return { status: classifyStripeError(error).kind === 'transient' ? 'unreachable' : 'untold' };
   }
 }

@@ -10,9 +10,14 @@ export interface StripeFailure {
   retryAfterMs?: number;
 }
 
+/** Whether a call to Stripe threw it: a refusal, an outage, or a broken connection. */
+export function isFromStripe(error: unknown): error is Stripe.errors.StripeError {
+  return error instanceof Stripe.errors.StripeError;
+}
+
 /** What stands behind an error of a call to Stripe. What did not come from Stripe is `permanent`: a mistake of ours. */
 export function classifyStripeError(error: unknown): StripeFailure {
-  if (!(error instanceof Stripe.errors.StripeError)) return { kind: 'permanent' };
+  if (!isFromStripe(error)) return { kind: 'permanent' };
   if (error.code === 'resource_missing') return { kind: 'missing' };
   const status = error.statusCode;
   const transient =

@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { TollgateError } from '../platform/errors.ts';
-import { classifyStripeError } from './errors.ts';
+import { classifyStripeError, isFromStripe } from './errors.ts';
 
 /**
  * Asks Stripe for something on a caller's behalf; what Stripe refuses becomes a refusal that the caller can act on.
@@ -50,10 +50,6 @@ export function refusalOf(error: unknown): unknown {
     default:
       return kind satisfies never;
   }
-}
-
-function isFromStripe(error: unknown): error is Stripe.errors.StripeError {
-  return error instanceof Stripe.errors.StripeError;
 }
 
 /** Stripe quotes parts of a wrong key in its message. */
