@@ -73,6 +73,8 @@ export async function syncSubscription(
       subscriptionId: id,
       from: displaced,
       to: owned,
+      cause: request.cause,
+      now: fetch.now,
     });
     const payments = [...paymentsIn(fetched.subscription.latest_invoice), ...earlier];
     await recordInvoicePayments(tx, connection.id, [{ ...owned, payments }]);

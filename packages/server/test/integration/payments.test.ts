@@ -8,6 +8,8 @@ let tollgate: Tollgate;
 let app: Client;
 let monthly: string;
 
+const UNRULY = { duplicate: 1, shuffle: 1, seed: 11 };
+
 beforeAll(async () => {
   tollgate = await startTollgate({ callsPerSecond: null });
   app = tollgate.secret;
@@ -17,7 +19,7 @@ beforeAll(async () => {
   monthly = (await app.post('/prices', { ...price, recurring: { interval: 'month' } })).body.id;
   await app.post('/prices', { product: plan.id, currency: 'usd', unit_amount: 9900, lookup_key: 'life' });
   // Every event comes twice, and none where it belongs.
-  tollgate.sandbox.control.setFaults({ duplicate: 1, shuffle: 1, seed: 11 });
+  tollgate.sandbox.control.setFaults(UNRULY);
   await quiet(tollgate);
 });
 afterAll(() => tollgate.close());
@@ -150,36 +152,65 @@ describe('an early event', () => {
   });
 });
 
+/** A subscription that somebody made in Stripe's dashboard, and its payment: parked, since nobody can say whose it is. */
+async function parkedByHand() {
+  const { stripe } = tollgate;
+  const customer = await stripe.customers.create();
+  const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+  const subscription = await stripe.subscriptions.create({
+    customer: customer.id,
+    items: [{ price: monthly }],
+    default_payment_method: method.id,
+  });
+  const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
+  await heard();
+  const { body } = await tollgate.admin.get(`/admin/parked?object_id=${subscription.id}`);
+  return {
+    customer: customer.id,
+    subscription: subscription.id,
+    payment: String(data[0]?.payment.payment_intent),
+    attach: async (customerId: string, more: object = {}) =>
+      await tollgate.admin.post(`/admin/parked/${body.data[0]?.id}/attach`, {
+        project_id: tollgate.project.id,
+        customer_id: customerId,
+        reason: 'It is theirs',
+        ...more,
+      }),
+  };
+}
+
+/** Meanwhile Stripe does not say what became of a payment. */
+async function whilePaymentsCannotBeRead(act: () => Promise<void>): Promise<void> {
+  const { control } = tollgate.sandbox;
+  for (const path of ['disputes', 'refunds', 'charges', 'payment_intents', 'invoice_payments']) {
+    control.failRequests({ path: `/v1/${path}`, times: 1_000, outcome: 500 });
+  }
+  try {
+    await act();
+  } finally {
+    control.clearFaults();
+    control.setFaults(UNRULY);
+  }
+}
+
+/** How often a customer has gained the feature, be it for a moment. */
+async function timesGained(customerId: string): Promise<number> {
+  const { body } = await app.get(`/entitlements/history?customer_id=${customerId}&limit=100`);
+  const changes: { change: string }[] = body.data.flatMap((version: { changes: object[] }) => version.changes);
+  return changes.filter(({ change }) => change === 'gained').length;
+}
+
 describe('a subscription that goes to another customer', () => {
   test('takes its payments with it, and what became of them', async () => {
     const { stripe, sandbox } = tollgate;
-    const customer = await stripe.customers.create();
-    const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
-    const subscription = await stripe.subscriptions.create({
-      customer: customer.id,
-      items: [{ price: monthly }],
-      default_payment_method: method.id,
-    });
-    const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
-    const payment = String(data[0]?.payment.payment_intent);
-    const parked = async () =>
-      (await tollgate.admin.get(`/admin/parked?object_id=${subscription.id}`)).body.data[0]?.id as string | undefined;
-    await heard();
-    const attach = { project_id: tollgate.project.id, reason: 'It is theirs' };
-    const id = await parked();
-    const first = await tollgate.admin.post(`/admin/parked/${id}/attach`, { ...attach, customer_id: 'gus' });
-    expect(first).toMatchObject({ status: 200 });
+    const { subscription, payment, attach } = await parkedByHand();
+    expect(await attach('gus')).toMatchObject({ status: 200 });
     sandbox.control.refund(payment, 400);
     sandbox.control.dispute(payment);
     await heard();
     expect(await decision('gus')).toBe('not: disputed');
 
-    const moved = await tollgate.admin.post(`/admin/parked/${id}/attach`, {
-      ...attach,
-      customer_id: 'hal',
-      move: true,
-    });
-    expect(moved).toMatchObject({ status: 200 });
+    expect(await attach('hal', { move: true })).toMatchObject({ status: 200 });
     await heard();
     expect(await decision('hal')).toBe('not: disputed');
     expect(await decision('gus')).toBe('not: no_source');
@@ -192,12 +223,33 @@ describe('a subscription that goes to another customer', () => {
     await tollgate.database.pool.query(
       `update tollgate.attachments set customer_id = (select id from tollgate.customers where external_id = 'gus')
         where object_id = $1`,
-      [subscription.id],
+      [subscription],
     );
-    await stripe.subscriptions.update(subscription.id, { metadata: { looked_at: 'again' } });
+    await stripe.subscriptions.update(subscription, { metadata: { looked_at: 'again' } });
     await heard();
     await tollgate.until(async () => (await decision('gus')) === 'not: disputed');
     expect(await decision('hal')).toBe('not: no_source');
+  });
+
+  test('gives nobody access for a payment that is known to be disputed, while Stripe says nothing of payments', async () => {
+    const { payment, attach } = await parkedByHand();
+    await attach('ivy');
+    tollgate.sandbox.control.refund(payment, 400);
+    tollgate.sandbox.control.dispute(payment);
+    await heard();
+    await whilePaymentsCannotBeRead(async () => {
+      expect(await attach('jan', { move: true })).toMatchObject({ status: 200 });
+      expect(await decision('jan')).toBe('not: disputed');
+      expect(await decision('ivy')).toBe('not: no_source');
+      expect((await paymentsOf('ivy')).data).toEqual([]);
+      expect((await paymentsOf('jan')).data).toMatchObject([
+        { id: payment, refunds: [{ status: 'succeeded' }], disputes: [{ status: 'needs_response' }] },
+      ]);
+    });
+    await heard();
+    expect(await decision('jan')).toBe('not: disputed');
+    expect(await timesGained('jan')).toBe(0);
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
   });
 });
 
