@@ -24,6 +24,7 @@ import { syncObject } from './mirror/sync-object.ts';
 import { deliverNoticesTask } from './notices/deliver.ts';
 import { forgetOldNotices } from './notices/forget.ts';
 import { registerNoticeRoutes } from './notices/routes.ts';
+import { sealEndpointsAgain } from './notices/seal-again.ts';
 import type { Send } from './notices/send.ts';
 import { housekeepingTask } from './operations/housekeeping.ts';
 import { createMetrics } from './operations/metrics.ts';
@@ -121,6 +122,7 @@ export async function compose(parts: Parts): Promise<Service> {
     const stored = { db, clock, log, sealer: parts.sealer, liveRefusals: parts.liveRefusals ?? [] };
     const connections = await createRegistry({ ...stored, database: parts.database, environment: parts.connections });
     stack.defer(() => connections.stop());
+    await sealEndpointsAgain({ db, clock, log, sealer: parts.sealer });
     const authenticator = createAuthenticator({
       db,
       clock,

@@ -52,7 +52,7 @@ main().catch((error: unknown) => {
   // What the settings or the machine lack is told in sentences; a stack is for what nobody foresaw.
   const told =
     error instanceof Error &&
-    ['ConfigError', 'ConnectionsError', 'MigrationError', 'EmbeddedPostgresError'].includes(error.name);
+    ['ConfigError', 'ConnectionsError', 'SealError', 'MigrationError', 'EmbeddedPostgresError'].includes(error.name);
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (told) process.stderr.write(`${(error as Error).message}\n`);
   else if (code === 'EADDRINUSE')

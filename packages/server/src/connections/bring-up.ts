@@ -3,11 +3,11 @@ import { sql } from 'kysely';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import type { Log } from '../platform/log.ts';
-import { SealError, type Sealer } from '../platform/sealing.ts';
+import { SealError, type Sealer, sealAgain } from '../platform/sealing.ts';
 import type { Connections, StripeConnection } from '../stripe/connections.ts';
 import { ConnectionsError } from './errors.ts';
 import { loadRows } from './rows.ts';
-import { keyPlace, openSecret, webhookSecretPlace } from './secrets.ts';
+import { keyPlace, webhookSecretPlace } from './secrets.ts';
 
 export interface BringUpDeps {
   db: Database;
@@ -42,10 +42,10 @@ export async function bringUp(deps: BringUpDeps): Promise<void> {
     ];
     for (const { text, place, replace } of sealed) {
       try {
-        const opened = openSecret(deps.sealer, text, place);
-        if (deps.sealer === null || deps.sealer.isCurrent(text)) continue;
+        const current = sealAgain(deps.sealer, text, place);
+        if (current === text) continue;
         // Only in place of what was read: another process may do the same, and somebody may change it meanwhile.
-        await replace(deps.db, deps.sealer.seal(opened, place));
+        await replace(deps.db, current);
         sealedAgain += 1;
       } catch (error) {
         if (!(error instanceof SealError)) throw error;

@@ -1,13 +1,13 @@
 import type { Connection } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { listen } from '../platform/notify.ts';
-import { SealError } from '../platform/sealing.ts';
+import { openSecret, SealError } from '../platform/sealing.ts';
 import { type Connections, createStripeClient, type StripeConnection } from '../stripe/connections.ts';
 import { type BringUpDeps, bringUp } from './bring-up.ts';
 import { ConnectionsError } from './errors.ts';
 import { latest } from './latest.ts';
 import { CONNECTIONS_CHANNEL, loadRows, noSuchConnection, type StoredConnection } from './rows.ts';
-import { keyPlace, openSecret, webhookSecretPlace } from './secrets.ts';
+import { keyPlace, webhookSecretPlace } from './secrets.ts';
 import { createVerifier, type KeyName } from './verify-accounts.ts';
 
 /** The connections that there are, in memory: those of the settings, and those of the database as they change. */

@@ -1,5 +1,4 @@
 /** Secrets of connections: what they look like, how they are shown, and where they are sealed to. */
-import { SealError, type Sealer } from '../platform/sealing.ts';
 import type { SecretRow } from './rows.ts';
 
 /** Enough to recognise a secret and nothing to use: its kind and last four characters. */
@@ -16,17 +15,4 @@ export function keyPlace(connectionId: string): string {
 
 export function webhookSecretPlace({ connection_id, id }: Pick<SecretRow, 'connection_id' | 'id'>): string {
   return `connections/${connection_id}/webhook_secrets/${id}`;
-}
-
-/**
- * Opens a stored secret.
- * @throws SealError with a sentence that names the connection and says what to do
- */
-export function openSecret(sealer: Sealer | null, sealed: string, place: string): string {
-  if (sealer === null) {
-    throw new SealError(
-      `${place} is sealed, and TOLLGATE_ENCRYPTION_KEY is not set. Set it to the key that it was sealed with.`,
-    );
-  }
-  return sealer.open(sealed, place);
 }

@@ -5,10 +5,11 @@ import { eachOf } from '../platform/each-of.ts';
 import { enqueue, type Task } from '../platform/jobs.ts';
 import type { Log } from '../platform/log.ts';
 import { delayAfter, type RetryDelays } from '../platform/retry-delay.ts';
+import { SealError } from '../platform/sealing.ts';
 import type { NoticeDeps } from './deps.ts';
 import { makeDue } from './make-due.ts';
 import { type PendingNotice, pendingNotices } from './pending.ts';
-import { type EndpointRow, needSealer, openSecrets } from './secrets.ts';
+import { type EndpointRow, openSecrets } from './secrets.ts';
 import { type Outcome, type Send, sendOverHttp } from './send.ts';
 import { signedHeaders } from './signing.ts';
 
@@ -127,12 +128,10 @@ class Pass {
   }
 
   async #sendOne(notice: PendingNotice): Promise<void> {
-    const { clock, sealer, send = sendOverHttp, retry = RETRY } = this.#deps;
+    const { retry = RETRY } = this.#deps;
     const { id, url } = this.#endpoint;
     const sentAt = new Date();
-    const secrets = openSecrets(needSealer(sealer), { id, secrets: this.#secrets }, clock.now());
-    const headers = signedHeaders(notice.id, notice.body, secrets, sentAt);
-    const outcome = await send({ url, headers, body: notice.body, signal: this.#signal });
+    const outcome = await this.#send(notice, sentAt);
     // A stop is no failure of theirs.
     if ('error' in outcome && this.#signal.aborted) return;
     const arrived = 'status' in outcome && outcome.status >= 200 && outcome.status < 300;
@@ -168,6 +167,20 @@ class Pass {
     this.#lastError = wordsOf(outcome);
     this.#gone ||= 'status' in outcome && outcome.status === 410;
     this.#wait(notice.customerId, nextAttemptAt);
+  }
+
+  /** What cannot be signed fails like what cannot be sent: whoever looks at the endpoint sees why. */
+  async #send({ id: noticeId, body }: PendingNotice, sentAt: Date): Promise<Outcome> {
+    const { clock, sealer, send = sendOverHttp } = this.#deps;
+    const { id, url } = this.#endpoint;
+    try {
+      const secrets = openSecrets(sealer, { id, secrets: this.#secrets }, clock.now());
+      const headers = signedHeaders(noticeId, body, secrets, sentAt);
+      return await send({ url, headers, body, signal: this.#signal });
+    } catch (error) {
+      if (error instanceof SealError) return { error: error.message };
+      throw error;
+    }
   }
 
   /** Writes down how the endpoint does, and sees to it that somebody comes back for what is left. */

@@ -68,6 +68,28 @@ export function createSealer(keys: readonly Buffer[]): Sealer {
   };
 }
 
+/**
+ * Opens a stored secret.
+ * @param sealer - null: there is no key
+ * @throws SealError with a sentence that names the context and says what to do
+ */
+export function openSecret(sealer: Sealer | null, sealed: string, context: string): string {
+  if (sealer !== null) return sealer.open(sealed, context);
+  throw new SealError(
+    `${context} is sealed, and TOLLGATE_ENCRYPTION_KEY is not set. Set it to the key that it was sealed with.`,
+  );
+}
+
+/**
+ * Sees to it that a stored secret can be opened, also once former keys are dropped.
+ * @returns it as the newest key seals it; the same text when it is that already
+ * @throws SealError as `openSecret`
+ */
+export function sealAgain(sealer: Sealer | null, sealed: string, context: string): string {
+  const secret = openSecret(sealer, sealed, context);
+  return sealer === null || sealer.isCurrent(sealed) ? sealed : sealer.seal(secret, context);
+}
+
 /** Tells keys apart without telling anything of them. */
 function idOf(key: Buffer): string {
   return createHash('sha256').update('tollgate key id\n').update(key).digest('hex').slice(0, 8);

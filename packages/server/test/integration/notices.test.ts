@@ -1,4 +1,5 @@
 /** Apps are told of every change: signed, at least once, in each customer's order, and so that they know all there is. */
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
@@ -7,6 +8,8 @@ import { announcePassedTask } from '../../src/entitlements/announce-passed.ts';
 import { deliverNoticesTask } from '../../src/notices/deliver.ts';
 import { forgetOldNotices } from '../../src/notices/forget.ts';
 import { createLog } from '../../src/platform/log.ts';
+import { createSealer } from '../../src/platform/sealing.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -329,6 +332,62 @@ describe('a delivery that fails', () => {
     await tollgate.until(() => receiver.of('u_again').length > 0, 3_000, 'the replayed notice');
   });
 
+  it('for want of the key that its secret was sealed with says so, and comes again once the key is back', async () => {
+    const { id } = await endpoint();
+    const { secrets } = await sealWithAnotherKey(id, 0);
+    await grant('u_unsealed');
+    await tollgate.until(async () => (await show(id)).failing_since !== null);
+    expect((await show(id)).last_error).toMatch(/^webhook_endpoints\/whe_.*Add the key/);
+    const pending = await tollgate.secret.get(`/webhook-endpoints/${id}/deliveries?status=pending`);
+    expect(pending.body.data).toMatchObject([{ attempts: 1, error: expect.stringContaining('Add the key') }]);
+    await keepSecrets(id, secrets);
+    await makeDue(id);
+    await arrived('u_unsealed', 1);
+  });
+
+  it('for want of a secret says so: nothing is sent unsigned', async () => {
+    const { id } = await endpoint();
+    await keepSecrets(id, []);
+    await grant('u_unsigned');
+    await tollgate.until(async () => (await show(id)).failing_since !== null);
+    expect((await show(id)).last_error).toContain('/rotate makes another');
+    await tollgate.secret.post(`/webhook-endpoints/${id}/rotate`, {});
+    await makeDue(id);
+    await arrived('u_unsigned', 1);
+    expect(receiver.of('u_unsigned')).toHaveLength(1);
+  });
+
+  it('would not be one for want of a secret that is being replaced', async () => {
+    const { id } = await endpoint();
+    const { body } = await tollgate.secret.post(`/webhook-endpoints/${id}/rotate`, { overlap_seconds: 3600 });
+    await sealWithAnotherKey(id, 1);
+    await grant('u_replaced');
+    await arrived('u_replaced', 1);
+    const [{ headers, body: sent }] = receiver.of('u_replaced') as [Received];
+    expect(() => new Webhook(body.signing_secret).verify(sent, headers as Record<string, string>)).not.toThrow();
+  });
+
+  type Secrets = { sealed: string; expires_at: string | null }[];
+  const keepSecrets = async (id: string, secrets: Secrets) =>
+    await tollgate.database.pool.query('update tollgate.webhook_endpoints set secrets = $2 where id = $1', [
+      id,
+      JSON.stringify(secrets),
+    ]);
+  /** @returns the secrets as they were */
+  async function sealWithAnotherKey(id: string, at: number): Promise<{ secrets: Secrets }> {
+    const { rows } = await tollgate.database.pool.query<{ secrets: Secrets }>(
+      'select secrets from tollgate.webhook_endpoints where id = $1',
+      [id],
+    );
+    const { secrets } = rows[0] as { secrets: Secrets };
+    const sealed = createSealer([randomBytes(32)]).seal(`whsec_${'A'.repeat(43)}=`, `webhook_endpoints/${id}/secret`);
+    await keepSecrets(
+      id,
+      secrets.map((secret, index) => (index === at ? { ...secret, sealed } : secret)),
+    );
+    return { secrets };
+  }
+
   const show = async (id: string) => (await tollgate.secret.get(`/webhook-endpoints/${id}`)).body;
 
   /** The next attempt is due, without waiting for it. */
@@ -485,6 +544,45 @@ describe('an endpoint', () => {
     );
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(10);
     expect(answers.find(({ status }) => status !== 201)?.body.code).toBe('too_many_endpoints');
+  });
+});
+
+describe('the key that secrets are sealed with', () => {
+  const [OLD, NEW] = [randomBytes(32), randomBytes(32)] as const;
+  let database: TestDatabase;
+  let made: { id: string; signing_secret: string };
+  let projectId: string;
+  const starting = async (...keys: Buffer[]) =>
+    await startTollgate({ database, sandbox: tollgate.sandbox, deaf: true, sealer: createSealer(keys) });
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    const first = await starting(OLD);
+    projectId = first.project.id;
+    await first.secret.post('/features', { code: 'pro_export', name: 'Export', type: 'boolean' });
+    made = (await first.secret.post('/webhook-endpoints', { url: receiver.url })).body;
+    await first.secret.post(`/webhook-endpoints/${made.id}/rotate`, { overlap_seconds: 3600 });
+    await first.close();
+  });
+  afterAll(() => database.drop());
+
+  it('stops the start where it is not among the keys, in words that name the endpoint', async () => {
+    await expect(starting(NEW)).rejects.toThrow(new RegExp(`webhook_endpoints/${made.id}/secret.*Add the key`));
+    await expect(startTollgate({ database, sandbox: tollgate.sandbox, deaf: true, sealer: null })).rejects.toThrow(
+      new RegExp(`webhook_endpoints/${made.id}/secret.*TOLLGATE_ENCRYPTION_KEY is not set`),
+    );
+  });
+
+  it('is replaced without a notice being lost: the old one, both, the new one alone', async () => {
+    await Promise.all([1, 2].map(async () => await (await starting(NEW, OLD)).close()));
+    const last = await starting(NEW);
+    const about = { project_id: projectId, customer_id: 'u_resealed', feature: 'pro_export', reason: 'a test' };
+    await last.admin.post('/admin/grant', about);
+    await arrived('u_resealed', 1);
+    await last.close();
+    const [{ headers, body }] = receiver.of('u_resealed') as [Received];
+    expect(() => new Webhook(made.signing_secret).verify(body, headers as Record<string, string>)).not.toThrow();
+    expect(headers['webhook-signature']?.toString().split(' ')).toHaveLength(2);
   });
 });
 
