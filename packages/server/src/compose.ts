@@ -8,6 +8,7 @@ import { registerPortalRoutes } from './checkout/portal-routes.ts';
 import { createRegistry, registerConnectionRoutes } from './connections/index.ts';
 import { registerCustomersRoutes } from './customers/routes.ts';
 import { announcePassedTask } from './entitlements/announce-passed.ts';
+import { forgetOldRecomputations } from './entitlements/forget.ts';
 import { createEntitlementReader } from './entitlements/reader.ts';
 import { recomputeCustomersTask, requestRecomputation } from './entitlements/recompute-customers.ts';
 import { registerEntitlementRoutes } from './entitlements/routes.ts';
@@ -16,6 +17,7 @@ import {
   CATCH_UP_SCHEDULE,
   catchUpEventsTask,
   EVENT_TYPES,
+  forgetOldEvents,
   inboxTasks,
   registerInboxRoutes,
   WAKE_SCHEDULE,
@@ -41,6 +43,7 @@ import type { Sealer } from './platform/sealing.ts';
 import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
 import { CONTINUOUS_SCHEDULE, continuousTask } from './reconciliation/continuous.ts';
+import { forgetOldRuns } from './reconciliation/forget.ts';
 import type { Manner } from './reconciliation/manner.ts';
 import { createPace } from './reconciliation/pace.ts';
 import { registerReconciliationRoutes } from './reconciliation/routes.ts';
@@ -104,6 +107,8 @@ const SLOW_WORKERS = 4;
 const EVERY_MINUTE = '* * * * *';
 /** Every hour, at a quiet minute. */
 const HOUSEKEEPING_CRON = '41 * * * *';
+/** What each room forgets, as time goes by. */
+const FORGET = [forgetOldNotices, forgetOldEvents, forgetOldRuns, forgetOldRecomputations];
 
 /**
  * Puts the service together on a migrated database. It listens to changes from here on, and answers and works after
@@ -221,7 +226,7 @@ export async function compose(parts: Parts): Promise<Service> {
       import: importTask({ ...mirror, requestRecomputation }, { ...parts.import, pace }),
       schedule_reconcile: scheduleReconcileTask(mirror),
       announce_passed: announcePassedTask({ db: work.db, clock }),
-      housekeeping: housekeepingTask({ db: work.db, clock, forget: [forgetOldNotices] }),
+      housekeeping: housekeepingTask({ db: work.db, clock, forget: FORGET }),
       reconcile_continuously: continuousTask(mirror),
       catch_up_events: catchUpEventsTask(mirror),
     };

@@ -61,7 +61,7 @@ export function registerMappingRoutes(app: App, deps: CatalogDeps): void {
       schema: {
         tags: ['Catalog'],
         summary: 'Get the progress of a recomputation',
-        description: 'A change of mappings or policy sets one off.',
+        description: 'A change of mappings or policy sets one off. It is kept for 30 days after its end.',
         params: IdParams,
         querystring: WithProject({}),
         response: { 200: RecomputationView },

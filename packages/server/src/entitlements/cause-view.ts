@@ -18,7 +18,8 @@ export const CauseView = named(
         'import',
       ]),
       id: Type.String({
-        description: 'The event, session, grant, run, parked object, import or audit entry that stands behind it.',
+        description:
+          'The event, session, grant, run, parked object, import or audit entry that stands behind it; it may be kept no more.',
       }),
     },
     { description: 'What brought a version about.' },

@@ -24,7 +24,7 @@ export async function findEvent(
   if (event === undefined) {
     throw new TollgateError(
       'not_found',
-      'The inbox has no such event. Check the id; Stripe may not have delivered it.',
+      'The inbox has no such event. Check the id; Stripe may not have delivered it, or it was settled over 90 days ago.',
     );
   }
   if (others.length > 0) {

@@ -2,8 +2,10 @@ import { sql } from 'kysely';
 import { enqueueSync, type SyncJob } from '../facts/enqueue-sync.ts';
 import { parkedWaitingFor } from '../mirror/parked-waiting.ts';
 import type { ObjectRef } from '../mirror/types.ts';
+import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
+import { KEPT_MS } from './forget.ts';
 import { lockedEvents } from './locked-events.ts';
 import { WAITING } from './statuses.ts';
 
@@ -21,11 +23,11 @@ const LOW_PRIORITY = 10;
  * again. Without: events that are overdue, which is how parked ones get their slow retry, and how an event is found
  * whose job somebody removed.
  */
-export function wakeParkedTask({ db }: { db: Database }): Task {
+export function wakeParkedTask({ db, clock }: { db: Database; clock: Clock }): Task {
   return async (payload) => {
     const { connectionId, objectId } = payload as { connectionId?: unknown; objectId?: unknown };
     if (typeof connectionId === 'string' && typeof objectId === 'string') {
-      await wakeNaming(db, connectionId, objectId);
+      await wakeNaming(db, connectionId, objectId, clock.now());
     } else {
       await wakeOverdue(db);
     }
@@ -36,7 +38,7 @@ export function wakeParkedTask({ db }: { db: Database }): Task {
  * Those under way are woken too: they may have been found to be nobody's a moment too early, and be settled as that before
  * they are looked at again. So it is the object that became known that asks, and no event, which may wait no more.
  */
-async function wakeNaming(db: Database, connectionId: string, objectId: string): Promise<void> {
+async function wakeNaming(db: Database, connectionId: string, objectId: string, now: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     const woken = await tx
       .updateTable('tollgate.events')
@@ -57,15 +59,18 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string):
     const refs = new Map(syncsOf(woken).map(({ ref }) => [ref.id, ref]));
     // What a reconciliation or an import has found has no event that waits for it.
     for (const ref of await parkedWaitingFor(tx, connectionId, objectId)) refs.set(ref.id, ref);
-    if (await wasNobodysPayment(tx, connectionId, objectId)) refs.set(objectId, { type: 'payment', id: objectId });
+    if (await wasNobodysPayment(tx, connectionId, objectId, now)) refs.set(objectId, { type: 'payment', id: objectId });
     for (const id of [...refs.keys()].sort()) {
       await enqueueSync(tx, { connectionId, ref: refs.get(id) as ObjectRef, cause });
     }
   });
 }
 
-/** Whether something was heard of a payment while its subscription was nobody's, such as one that had been dismissed. */
-async function wasNobodysPayment(tx: Tx, connectionId: string, id: string): Promise<boolean> {
+/**
+ * Whether something was heard of a payment while its subscription was nobody's, such as one that had been dismissed; or
+ * may have been, where the payment is older than what the inbox remembers.
+ */
+async function wasNobodysPayment(tx: Tx, connectionId: string, id: string, now: number): Promise<boolean> {
   const event = await tx
     .selectFrom('tollgate.events')
     .select('id')
@@ -74,7 +79,15 @@ async function wasNobodysPayment(tx: Tx, connectionId: string, id: string): Prom
     .where('object_type', '=', 'payment')
     .where('status', '=', 'ignored')
     .executeTakeFirst();
-  return event !== undefined;
+  if (event !== undefined) return true;
+  const old = await tx
+    .selectFrom('tollgate.payments')
+    .select('id')
+    .where('connection_id', '=', connectionId)
+    .where('id', '=', id)
+    .where('created_at', '<', new Date(now - KEPT_MS))
+    .executeTakeFirst();
+  return old !== undefined;
 }
 
 async function wakeOverdue(db: Database): Promise<void> {

@@ -12,14 +12,14 @@ export interface HousekeepingDeps {
   db: Database;
   clock: Clock;
   /** What the rooms have that serves its time; `now` in epoch milliseconds. */
-  forget: readonly ((db: Database, now: number) => Promise<unknown>)[];
+  forget: readonly ((db: Database, now: number, signal: AbortSignal) => Promise<unknown>)[];
 }
 
 /** Removes what has served its time. Runs every hour, once per database. */
 export function housekeepingTask({ db, clock, forget }: HousekeepingDeps): Task {
-  return async () => {
+  return async (_payload, { signal }) => {
     const now = clock.now();
-    for (const room of [forgetOldAnswers, ...forget]) await room(db, now);
+    for (const room of [forgetOldAnswers, ...forget]) await room(db, now, signal);
     const deadBefore = new Date(now - DEAD_JOBS_KEPT_MS);
     await sql`delete from graphile_worker._private_jobs
                where attempts >= max_attempts and locked_at is null and updated_at < ${deadBefore}`.execute(db);

@@ -10,7 +10,7 @@ import type { UndeliveredEvents } from './undelivered-events.ts';
  * - `event_parked`: its event was delivered and waits until it can be attributed
  * - `event_stale`: its last event was processed, and what was fetched for it was not the newest any more
  * - `event_processed`: its events were delivered and processed, and it differs all the same
- * - `no_event`: neither the inbox nor Stripe's last 30 days know of an event about it
+ * - `no_event`: neither the inbox's last 90 days nor Stripe's last 30 know of an event about it
  * - `ours`: what is stored contradicts itself; it was not Stripe that changed
  * - `unknown`: there were too many events to look through
  */

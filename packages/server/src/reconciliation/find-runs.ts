@@ -59,7 +59,7 @@ export async function getRun(db: Database, id: string): Promise<RunWithDrifts> {
   if (run === undefined) {
     throw new TollgateError(
       'not_found',
-      'There is no such reconciliation. GET /api/v1/admin/reconciliations lists those there were.',
+      'There is no such reconciliation. GET /api/v1/admin/reconciliations lists those of the last year.',
     );
   }
   return run;

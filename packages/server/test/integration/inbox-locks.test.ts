@@ -4,6 +4,7 @@ import { settleSynced } from '../../src/inbox/settle-events.ts';
 import { waitingEvents } from '../../src/inbox/waiting-events.ts';
 import { wakeParkedTask } from '../../src/inbox/wake-parked.ts';
 import type { SyncResult } from '../../src/mirror/types.ts';
+import { systemClock } from '../../src/platform/clock.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -24,7 +25,7 @@ afterAll(() => database.drop());
 
 test('are never locked in two orders, so that nobody waits for somebody who waits for them', async () => {
   const { db } = database;
-  const wake = wakeParkedTask({ db });
+  const wake = wakeParkedTask({ db, clock: systemClock });
   const info = { attempt: 1, maxAttempts: 1, signal: new AbortController().signal };
   const job = { connectionId: 'default', ref: { type: 'subscription', id: 'sub_busy' } } as const;
   const result: SyncResult = { status: 'parked', reason: 'customer_unknown', projectId: null, customerId: null };

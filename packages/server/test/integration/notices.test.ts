@@ -500,7 +500,7 @@ describe('a replay', () => {
     await endpoint();
     await grant('u_old');
     await arrived('u_old', 1);
-    await forgetOldNotices(tollgate.database.db, now + 31 * DAY);
+    await forgetOldNotices(tollgate.database.db, now + 31 * DAY, new AbortController().signal);
     const { rows } = await tollgate.database.pool.query('select count(*)::int as left from tollgate.notices');
     expect(rows[0].left).toBe(0);
   });
