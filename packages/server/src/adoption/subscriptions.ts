@@ -11,7 +11,7 @@ import { externalIdOf } from '../mirror/owners-of-listed.ts';
 import { endedFact, subscriptionFact } from '../mirror/subscription-fact.ts';
 import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts';
 import { isWhole } from '../mirror/whole-subscription.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { canonicalJson } from '../platform/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { gainsByListed, gainsBySaved } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';

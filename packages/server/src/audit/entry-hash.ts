@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { canonicalJson } from '../platform/canonical-json.ts';
 
 /** What the chain protects: every column of an entry but its position. */
 export interface HashedEntry {

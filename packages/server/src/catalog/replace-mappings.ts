@@ -1,7 +1,7 @@
 import type { Mapping } from '@tollgate/core';
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { canonicalJson } from '../platform/canonical-json.ts';
 import { catalogChanged } from './catalog-changed.ts';
 import type { CatalogDeps } from './deps.ts';
 import type { MappingInput } from './mapping-inputs.ts';

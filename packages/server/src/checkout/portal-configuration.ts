@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { canonicalJson } from '../platform/canonical-json.ts';
 import type { Project } from '../projects/find-project.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { askStripe, refusalOf, refusedParameter } from '../stripe/refusal.ts';

@@ -1,7 +1,7 @@
 import { resolve, type SnapshotBody } from '@tollgate/core';
 import { loadFactsOf } from '../facts/load-facts.ts';
+import { canonicalJson } from '../platform/canonical-json.ts';
 import type { Database } from '../platform/database.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
 import { type Rules, readRules } from './rules.ts';
 
 export interface ProofPage {

@@ -1,6 +1,6 @@
 import type { Fact } from '@tollgate/core';
+import { canonicalJson } from '../platform/canonical-json.ts';
 import type { Tx } from '../platform/database.ts';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
 import type { Cause } from './cause.ts';
 
 export interface FactToSave {

@@ -3,8 +3,8 @@
  * or since its process died, the next one goes on at the place that the row names.
  */
 import { type RawBuilder, sql } from 'kysely';
+import { canonicalJson } from './canonical-json.ts';
 import type { Database, Queryable } from './database.ts';
-import { canonicalJson } from './http/canonical-json.ts';
 import { enqueue, type Task, type TaskName } from './jobs.ts';
 import { type Log, withoutSecrets } from './log.ts';
 

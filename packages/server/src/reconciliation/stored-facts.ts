@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Fact } from '@tollgate/core';
 import { sql } from 'kysely';
-import { canonicalJson } from '../platform/http/canonical-json.ts';
+import { canonicalJson } from '../platform/canonical-json.ts';
 import type { KindName, Look, StoredFact, Unmet } from './kind.ts';
 
 /** The facts that come from Stripe. */

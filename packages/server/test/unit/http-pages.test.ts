@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { canonicalJson } from '../../src/platform/canonical-json.ts';
 import { TollgateError } from '../../src/platform/errors.ts';
-import { canonicalJson } from '../../src/platform/http/canonical-json.ts';
 import { createFailedAttempts } from '../../src/platform/http/failed-attempts.ts';
 import { decodeCursor, encodeCursor, page } from '../../src/platform/http/pages.ts';
 import { problemCodes, problemOf, statusOf, toTollgateError } from '../../src/platform/http/problems.ts';
