@@ -34,6 +34,8 @@ async function revive({ db, clock, log }: { db: Database; clock: Clock; log: Log
     .selectFrom('tollgate.reconciliation_runs')
     .select('id')
     .where('status', 'in', ['queued', 'running'])
+    // The look of every minute has no job of its own: the next one goes on with what was left.
+    .where('trigger', '<>', 'continuous')
     .where((of) => of(of.fn.coalesce('heartbeat_at', 'created_at'), '<', new Date(clock.now() - STALE_AFTER_MS)))
     .execute();
   for (const { id } of stale) {

@@ -223,4 +223,12 @@ describe('the scheduled reconciliation', () => {
     await schedule();
     expect((await finished(tollgate, id)).status).toBe('completed');
   });
+
+  test('leaves alone a look that a process left behind: it is no run of everything', async () => {
+    const long_ago = new Date(tollgate.clock.now() - 5 * 60 * 60 * 1000);
+    const left = await startUnworked({ trigger: 'continuous', status: 'running', created_at: long_ago });
+    await schedule();
+    await quiet(tollgate);
+    expect(await runOf(left)).toMatchObject({ status: 'running', counts: { listed: 0 } });
+  });
 });
