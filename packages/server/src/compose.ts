@@ -186,11 +186,12 @@ export async function compose(parts: Parts): Promise<Service> {
     registerEntitlementRoutes(app, { db, clock, reader });
     registerGrantRoutes(app, { db, clock, snapshots: reader });
     registerNoticeRoutes(app, { db, clock, sealer: parts.sealer });
+    const eventTypes = Object.keys(EVENT_TYPES);
     registerConnectionRoutes(app, {
       ...stored,
       registry: connections,
       publicUrl: parts.publicUrl ?? null,
-      eventTypes: Object.keys(EVENT_TYPES),
+      eventTypes,
     });
     registerInboxRoutes(app, { db, clock, connections, log, findConnection: connections.find });
     registerParkedRoutes(app, { db, clock, connections, log, snapshots: reader });
@@ -211,6 +212,7 @@ export async function compose(parts: Parts): Promise<Service> {
     } satisfies Partial<Record<TaskName, Task>>;
     // Jobs have connections of their own: a burst of them cannot keep a check waiting.
     const mirror = { db: work.db, clock, connections, log };
+    const reconciling = { ...mirror, eventTypes };
     const pace = createPace(parts.callsPerSecond);
     const tasks: Record<Exclude<TaskName, keyof typeof slowTasks>, Task> = {
       ...inboxTasks({
@@ -222,12 +224,12 @@ export async function compose(parts: Parts): Promise<Service> {
         },
       }),
       recompute_customers: recomputeCustomersTask({ db: work.db, clock }),
-      reconcile: reconcileTask(mirror, { ...parts.reconcile, pace }),
+      reconcile: reconcileTask(reconciling, { ...parts.reconcile, pace }),
       import: importTask({ ...mirror, requestRecomputation }, { ...parts.import, pace }),
       schedule_reconcile: scheduleReconcileTask(mirror),
       announce_passed: announcePassedTask({ db: work.db, clock }),
       housekeeping: housekeepingTask({ db: work.db, clock, forget: FORGET }),
-      reconcile_continuously: continuousTask(mirror),
+      reconcile_continuously: continuousTask(reconciling),
       catch_up_events: catchUpEventsTask(mirror),
     };
     const cron: CronEntry[] = [

@@ -95,9 +95,9 @@ async function eventsAbout(
   const own = await events().where('object_id', '=', objectId).where('received_at', '>=', from).execute();
   // A refund or a dispute is an object of its own, and names the payment.
   const naming = events().where(sql<boolean>`related_ids @> array[${objectId}]::text[]`);
-  // What is told of an invoice is told to its subscription, and names it.
+  // What is told of an invoice is told to its subscription, of a purchase to its checkout session; and names it.
   const related =
-    objectType === 'invoice'
+    objectType === 'invoice' || objectType === 'purchase'
       ? await naming.where('received_at', '>=', from).execute()
       : await naming.where('status', 'in', ['received', 'failed', 'parked']).execute();
   return [...own, ...related].sort((a, b) => a.created_at.getTime() - b.created_at.getTime());

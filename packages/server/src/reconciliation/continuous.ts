@@ -10,14 +10,12 @@ import { completeRun } from './end-run.ts';
 import { examinePage } from './examine.ts';
 import type { KindName } from './kind.ts';
 import { KINDS } from './kinds.ts';
-import { KnownAccounts } from './known-accounts.ts';
 import { type Manner, mannerOf, SIDE_BY_SIDE } from './manner.ts';
 import { createPace } from './pace.ts';
 import { type Counts, countsOf, forget, noteSeen } from './progress.ts';
 import type { RunRow } from './start-run.ts';
 import { problemOf } from './through-connections.ts';
-import { UndeliveredEvents } from './undelivered-events.ts';
-import { lookAt, type Working } from './work-step.ts';
+import { lookAt, type ReconcileDeps, type Working, workingWith } from './work-step.ts';
 
 /** Once a minute, by one process, behind whatever else there is to do. */
 export const CONTINUOUS_SCHEDULE: CronEntry = { task: 'reconcile_continuously', schedule: '* * * * *', alone: true };
@@ -36,7 +34,7 @@ const REST = '1 hour';
  * connection each time, and settles what differs as a run of its own, which is there only when something did. A connection
  * that cannot be asked now is left to the next time. While a run of everything is under way there is nothing for it to do.
  */
-export function continuousTask(deps: MirrorDeps, options: Partial<Manner> = {}): Task {
+export function continuousTask(deps: ReconcileDeps, options: Partial<Manner> = {}): Task {
   const manner = mannerOf({ pace: createPace(CALLS_PER_SECOND), retry: BRIEFLY, ...options });
   return async (_payload, { signal }) => {
     if (await isCovered(deps)) return;
@@ -44,13 +42,7 @@ export function continuousTask(deps: MirrorDeps, options: Partial<Manner> = {}):
     if (due.length === 0) return;
     const run = await begin(deps);
     const counts = countsOf(run);
-    const working: Working = {
-      ...deps,
-      undelivered: new UndeliveredEvents(),
-      accounts: new KnownAccounts(),
-      ...manner,
-      signal,
-    };
+    const working = workingWith(deps, manner, signal);
     // One that is cut short is left as it is, and the next time goes on with it.
     for (const [id, objects] of Map.groupBy(due, ({ connectionId }) => connectionId)) {
       try {

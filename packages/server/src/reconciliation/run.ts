@@ -1,12 +1,10 @@
 import { sql } from 'kysely';
-import type { MirrorDeps } from '../mirror/sync-object.ts';
 import type { Task } from '../platform/jobs.ts';
 import { longTask } from '../platform/long-work.ts';
 import { getProject } from '../projects/find-project.ts';
 import { noteCompared } from './compared-until.ts';
 import { completeRun, failRun } from './end-run.ts';
 import { countExpected } from './expected.ts';
-import { KnownAccounts } from './known-accounts.ts';
 import { type Manner, mannerOf } from './manner.ts';
 import { progressOf, readRun } from './progress.ts';
 import { proveStep } from './prove-step.ts';
@@ -14,20 +12,16 @@ import type { Scope } from './scope.ts';
 import { RUN_JOB, type RunRow } from './start-run.ts';
 import { stepName, stepsOf } from './steps.ts';
 import { LeftBehind, throughConnections } from './through-connections.ts';
-import { UndeliveredEvents } from './undelivered-events.ts';
-import { type Working, workStep } from './work-step.ts';
+import { type ReconcileDeps, type Working, workingWith, workStep } from './work-step.ts';
 
 /** Does one run, or goes on with one that was cut short. The payload is `{runId}`. */
-export function reconcileTask(deps: MirrorDeps, options: Partial<Manner> = {}): Task {
+export function reconcileTask(deps: ReconcileDeps, options: Partial<Manner> = {}): Task {
   const manner = mannerOf(options);
   return longTask<RunRow>(deps, {
     job: RUN_JOB,
     cutShort: 'A reconciliation was cut short',
     begin: (id) => begin(deps, id),
-    goOn: (run, signal) => {
-      const noticed = { undelivered: new UndeliveredEvents(), accounts: new KnownAccounts() };
-      return workThrough({ ...deps, ...noticed, ...manner, signal }, run);
-    },
+    goOn: (run, signal) => workThrough(workingWith(deps, manner, signal), run),
     read: (id) => readRun(deps.db, id),
     wayOf: (run) => {
       // To leave a connection behind is no progress.
@@ -43,7 +37,7 @@ export function reconcileTask(deps: MirrorDeps, options: Partial<Manner> = {}): 
 }
 
 /** @returns undefined when there is nothing (more) to do */
-async function begin({ db, clock }: MirrorDeps, runId: string): Promise<RunRow | undefined> {
+async function begin({ db, clock }: ReconcileDeps, runId: string): Promise<RunRow | undefined> {
   const now = new Date(clock.now());
   return await db
     .updateTable('tollgate.reconciliation_runs')

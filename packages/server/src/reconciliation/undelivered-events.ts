@@ -5,8 +5,6 @@ import { unreadable } from './unreadable.ts';
 const PAGE = 100;
 /** 20,000 events: enough for 30 days of most accounts, and some 10 s of calls. */
 const MOST_PAGES = 200;
-/** What can change anything that is stored. */
-const RELEVANT = /^(customer|checkout|invoice|charge|payment_intent|product|price|refund)\./;
 
 export interface UndeliveredSearch {
   /** When Stripe made the first event about the object, from then on, that never came here; null: there is none. */
@@ -17,12 +15,18 @@ export interface UndeliveredSearch {
 
 /** Looks through Stripe's events of the last 30 days for those that the inbox lacks: once a run, and only if needed. */
 export class UndeliveredEvents {
+  readonly #eventTypes: ReadonlySet<string>;
   readonly #searches = new Map<string, Promise<UndeliveredSearch>>();
+
+  /** @param eventTypes - what the endpoint in Stripe takes: no other event was ever to come */
+  constructor(eventTypes: readonly string[]) {
+    this.#eventTypes = new Set(eventTypes);
+  }
 
   search(look: Look): Promise<UndeliveredSearch> {
     const known = this.#searches.get(look.connection.id);
     if (known !== undefined) return known;
-    const started = search(look).catch((error: unknown) => {
+    const started = search(look, this.#eventTypes).catch((error: unknown) => {
       // A restricted key may not read events: then nothing can be said about causes, and the rest goes on.
       unreadable(error);
       return { about: () => null, complete: false };
@@ -35,7 +39,7 @@ export class UndeliveredEvents {
 }
 
 /** Keeps nothing but the ids that undelivered events name, and when they were made. */
-async function search(look: Look): Promise<UndeliveredSearch> {
+async function search(look: Look, eventTypes: ReadonlySet<string>): Promise<UndeliveredSearch> {
   const { client, id: connectionId } = look.connection;
   const named = new Map<string, number[]>();
   const about = (objectId: string, from: Date) => {
@@ -47,8 +51,8 @@ async function search(look: Look): Promise<UndeliveredSearch> {
     const page = await look.ask('event', () =>
       client.events.list({ limit: PAGE, ...(startingAfter === undefined ? {} : { starting_after: startingAfter }) }),
     );
-    const relevant = page.data.filter(({ type }) => RELEVANT.test(type));
-    const missing = await missingFrom(look, connectionId, relevant);
+    const expected = page.data.filter(({ type }) => eventTypes.has(type));
+    const missing = await missingFrom(look, connectionId, expected);
     for (const event of missing) {
       for (const id of idsIn(event.data.object)) named.set(id, [...(named.get(id) ?? []), event.created]);
     }

@@ -1,15 +1,29 @@
+import type { MirrorDeps } from '../mirror/types.ts';
 import { examinePage } from './examine.ts';
 import type { Kind, Look } from './kind.ts';
 import { KINDS } from './kinds.ts';
+import { KnownAccounts } from './known-accounts.ts';
 import { askingOf, type Manner } from './manner.ts';
 import { countsOf, saveProgress } from './progress.ts';
 import type { Scope } from './scope.ts';
 import type { SettleDeps } from './settle-drift.ts';
 import type { RunRow } from './start-run.ts';
 import { type Step, stepName } from './steps.ts';
+import { UndeliveredEvents } from './undelivered-events.ts';
+
+export interface ReconcileDeps extends MirrorDeps {
+  /** The types of events that an endpoint in Stripe takes. */
+  eventTypes: readonly string[];
+}
 
 export interface Working extends SettleDeps, Manner {
   signal: AbortSignal;
+}
+
+/** What there is to work with; which events never came, and whose the accounts are, is found out once a run. */
+export function workingWith(deps: ReconcileDeps, manner: Manner, signal: AbortSignal): Working {
+  const noticed = { undelivered: new UndeliveredEvents(deps.eventTypes), accounts: new KnownAccounts() };
+  return { ...deps, ...noticed, ...manner, signal };
 }
 
 /** How a run looks at one connection: at an agreed pace, and patiently. */

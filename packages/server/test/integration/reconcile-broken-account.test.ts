@@ -6,7 +6,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
-import { type FinishedRun, finished, quiet } from '../support/reconciling.ts';
+import { eventTypes, type FinishedRun, finished, quiet } from '../support/reconciling.ts';
 import { startRefusingStripe } from '../support/refusing-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
@@ -77,7 +77,7 @@ async function work(id: string, apiBase: string, others: Record<string, string> 
       installation: 'tests',
     })),
   );
-  const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent') };
+  const deps = { db: tollgate.database.db, clock: tollgate.clock, connections, log: createLog('silent'), eventTypes };
   // Where there are more attempts, the test makes them, and not the service's own workers.
   const retry = { maxAttempts: 1, baseMs: 1, capMs: maxAttempts === 1 ? 1 : 1_000_000 };
   const { signal } = new AbortController();

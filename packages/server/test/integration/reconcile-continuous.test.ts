@@ -8,7 +8,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { continuousTask } from '../../src/reconciliation/continuous.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
-import { quiet, reconcile } from '../support/reconciling.ts';
+import { eventTypes, quiet, reconcile } from '../support/reconciling.ts';
 import { startRefusingStripe } from '../support/refusing-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
@@ -38,6 +38,7 @@ function deps(others: Record<string, string> = {}) {
     clock: tollgate.clock,
     connections: createConnections([...further, { ...used, id: 'default', client: tollgate.stripe }]),
     log: createLog('silent'),
+    eventTypes,
   };
 }
 const unhurried = { attempt: 1, maxAttempts: 1, signal: new AbortController().signal };

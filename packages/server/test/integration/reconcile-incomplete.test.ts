@@ -4,7 +4,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
-import { finished, quiet } from '../support/reconciling.ts';
+import { eventTypes, finished, quiet } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 let tollgate: Tollgate;
@@ -82,7 +82,7 @@ test('nobody loses access because a list was incomplete: what it leaves out is a
   const client = createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: forgetful.url });
   const connection = { id: 'default', client, webhookSecrets: ['whsec_unused'], livemode: false };
   const connections = createConnections([{ ...connection, installation: 'tests' }]);
-  const deps = { db: database.db, clock: tollgate.clock, connections, log: createLog('silent') };
+  const deps = { db: database.db, clock: tollgate.clock, connections, log: createLog('silent'), eventTypes };
   const signal = new AbortController().signal;
   await reconcileTask(deps, { pace: createPace(null) })({ runId: id }, { attempt: 1, maxAttempts: 1, signal });
 

@@ -4,7 +4,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
-import { about, type FinishedRun, finished } from '../support/reconciling.ts';
+import { about, eventTypes, type FinishedRun, finished } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 /** No event of the sandbox arrives. */
@@ -31,7 +31,7 @@ async function reconcileLive(verifiedAccount: string | null, dryRun = false): Pr
   const connections = createConnections([
     { id: 'default', client: tollgate.stripe, webhookSecrets: ['whsec_unused'], ...mode },
   ]);
-  const deps = { db, clock: tollgate.clock, connections, log: createLog('silent') };
+  const deps = { db, clock: tollgate.clock, connections, log: createLog('silent'), eventTypes };
   const { signal } = new AbortController();
   await reconcileTask(deps, { pace: createPace(null) })({ runId: id }, { attempt: 1, maxAttempts: 1, signal });
   return await finished(tollgate, id);

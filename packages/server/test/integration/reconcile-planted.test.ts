@@ -2,10 +2,10 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Client } from '../support/client.ts';
-import { type DriftOfRun, type FinishedRun, quiet, reconcile } from '../support/reconciling.ts';
-import { startTollgate, type Tollgate } from '../support/tollgate.ts';
+import { about, type DriftOfRun, eventTypes, type FinishedRun, quiet, reconcile } from '../support/reconciling.ts';
+import { startTollgate, type Tollgate, WEBHOOK_SECRET } from '../support/tollgate.ts';
 
-/** No event of the sandbox arrives. */
+/** No event of the sandbox arrives unless a test says so. */
 let tollgate: Tollgate;
 let app: Client;
 
@@ -194,3 +194,25 @@ test('more drift than happens by itself raises an alarm', async () => {
   expect(run.alert).toBe(true);
   expect((await reconcile(tollgate, { project_id: tollgate.project.id })).alert).toBe(false);
 }, 60_000);
+
+test('an event that the endpoint does not take was never to come: it is not what a drift is blamed on', async () => {
+  const endpoint = { url: `${tollgate.url}/api/v1/webhooks/stripe`, secret: WEBHOOK_SECRET };
+  tollgate.sandbox.deliverTo([{ ...endpoint, events: eventTypes }]);
+  const { body: life } = await app.post('/products', { name: 'For life', features: [{ code: 'pro' }] });
+  await app.post('/prices', { product: life.id, currency: 'usd', unit_amount: 9900, lookup_key: 'life' });
+  const urls = { success_url: 'http://localhost/done', cancel_url: 'http://localhost/' };
+  const { body: session } = await app.post('/checkout/sessions', { customer_id: 'owner', lookup_key: 'life', ...urls });
+  tollgate.sandbox.control.payCheckout(session.id);
+  await tollgate.sandbox.control.settled();
+  await quiet(tollgate);
+  const { payment_intent: payment } = await tollgate.stripe.checkout.sessions.retrieve(session.id);
+  const { numDeletedRows } = await planted()
+    .deleteFrom('tollgate.facts')
+    .where('object_id', '=', String(payment))
+    .executeTakeFirst();
+  expect(numDeletedRows).toBe(1n);
+  const run = await reconcile(tollgate, { project_id: tollgate.project.id });
+  expect(about(run, String(payment))).toMatchObject([
+    { kind: 'missing_locally', cause: 'event_processed', action: 'repaired' },
+  ]);
+});

@@ -5,7 +5,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
-import { about, type FinishedRun, finished, quiet, reconcile } from '../support/reconciling.ts';
+import { about, eventTypes, type FinishedRun, finished, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 const PURCHASES = 24;
@@ -78,7 +78,7 @@ async function counted(): Promise<FinishedRun> {
   const client = createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: counting.url });
   const rest = { webhookSecrets: ['whsec_unused'], livemode: false, installation: 'tests' };
   const connections = createConnections([{ id: 'default', client, ...rest }]);
-  const deps = { db, clock: tollgate.clock, connections, log: createLog('silent') };
+  const deps = { db, clock: tollgate.clock, connections, log: createLog('silent'), eventTypes };
   const { signal } = new AbortController();
   const task = reconcileTask(deps, { pace: createPace(null), pageSize: PAGE_SIZE });
   await task({ runId: id }, { attempt: 1, maxAttempts: 1, signal });

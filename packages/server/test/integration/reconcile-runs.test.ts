@@ -5,7 +5,7 @@ import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { scheduleReconcileTask } from '../../src/reconciliation/schedule.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
-import { finished, quiet, reconcile } from '../support/reconciling.ts';
+import { eventTypes, finished, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 const IMPATIENT = { maxAttempts: 1, baseMs: 1, capMs: 1 };
@@ -42,6 +42,7 @@ function taskWith(options: Partial<Manner>) {
       clock: tollgate.clock,
       connections: createConnections([{ ...connection, installation: 'tests' }]),
       log: createLog('silent'),
+      eventTypes,
     },
     { pace: createPace(null), pageSize: 2, retry: IMPATIENT, ...options },
   );
@@ -160,6 +161,7 @@ describe('a reconciliation that is cut short', () => {
           },
         ]),
         log: createLog('silent'),
+        eventTypes,
       },
       { pace: createPace(null), pageSize: 2, retry: IMPATIENT },
     );

@@ -9,7 +9,7 @@ import { subscriptions } from '../../src/reconciliation/subscriptions.ts';
 import { UndeliveredEvents } from '../../src/reconciliation/undelivered-events.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
 import type { Client } from '../support/client.ts';
-import { about, quiet, reconcile } from '../support/reconciling.ts';
+import { about, eventTypes, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate, WEBHOOK_SECRET } from '../support/tollgate.ts';
 
 /** No event of the sandbox arrives unless a test says so. */
@@ -212,7 +212,7 @@ describe('a reconciliation after lost webhooks', () => {
       clock: tollgate.clock,
       connections: createConnections([connection]),
       log: createLog('silent'),
-      undelivered: new UndeliveredEvents(),
+      undelivered: new UndeliveredEvents(eventTypes),
       accounts: new KnownAccounts(),
     };
     const look: Look = {

@@ -1,4 +1,8 @@
+import { EVENT_TYPES } from '../../src/inbox/event-types.ts';
 import type { Tollgate } from './tollgate.ts';
+
+/** What an endpoint in Stripe takes. */
+export const eventTypes = Object.keys(EVENT_TYPES);
 
 export interface DriftOfRun {
   kind: string;
