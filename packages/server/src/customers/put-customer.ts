@@ -1,15 +1,12 @@
 import type { AuditContext } from '../audit/context.ts';
-import { recordAudit } from '../audit/record.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import { getProject } from '../projects/find-project.ts';
-import type { Connections, StripeConnection } from '../stripe/connections.ts';
-import { askStripe, isMissing } from '../stripe/refusal.ts';
-import { stamps } from '../stripe/stamps.ts';
-import { bringIn, objectsOf, type StripeObject } from './bring-in.ts';
+import type { Connections } from '../stripe/connections.ts';
+import { changeInStripe } from './change-in-stripe.ts';
 import { ensureCustomer } from './ensure-customer.ts';
 import { type CustomerRow, findCustomer } from './find.ts';
-import { linked, refuseServedElsewhere, refuseTaken, refuseUnlinkable, refuseWhileLinked } from './linkable.ts';
+import { askForLink, type PossibleLink, recordLinked, saveLink, stampLinked } from './link.ts';
 import { lockCustomer } from './lock.ts';
 
 export interface CustomerDeps {
@@ -50,14 +47,9 @@ export async function putCustomer(
     return await save(deps, input, context, null);
   }
 
-  await refuseUnlinkable(deps.db, connection, { projectId, externalId, stripeCustomerId }, known);
-  if (present !== null && present !== stripeCustomerId) await refuseWhileLinked(connection, present);
-  const has = present === stripeCustomerId ? [] : await objectsOf(connection, stripeCustomerId);
-  const customer = await save(deps, input, context, { stripeCustomerId, replaces: present, has });
-  // Last, so that nothing in Stripe carries the stamp of a customer that does not have it. A repeat does it again.
-  const { id } = customer;
-  const metadata = stamps({ installation: connection.installation, projectId, customerId: id });
-  await changeInStripe(connection, stripeCustomerId, { ...changesOf(input, undefined), metadata });
+  const link = await askForLink(deps.db, connection, { projectId, externalId, stripeCustomerId }, known);
+  const customer = await save(deps, input, context, link);
+  await stampLinked(link, customer, changesOf(input, undefined));
   return customer;
 }
 
@@ -69,74 +61,36 @@ function changesOf({ email, name }: PutCustomerInput, known: CustomerRow | undef
   };
 }
 
-async function changeInStripe(
-  { client }: StripeConnection,
-  stripeCustomerId: string,
-  change: { email?: string | null; name?: string | null; metadata?: Record<string, string> },
-): Promise<void> {
-  if (Object.keys(change).length === 0) return;
-  const { email, name, metadata } = change;
-  await askStripe(async () => {
-    try {
-      await client.customers.update(stripeCustomerId, {
-        ...(email === undefined ? {} : { email: email ?? '' }),
-        ...(name === undefined ? {} : { name: name ?? '' }),
-        ...(metadata === undefined ? {} : { metadata }),
-      });
-    } catch (error) {
-      // One that was deleted meanwhile has nothing left to change; the next checkout makes another.
-      if (!isMissing(error)) throw error;
-    }
-  });
-}
-
-interface LinkToSave {
-  stripeCustomerId: string;
-  /** What the customer was linked to when Stripe was asked; the link holds only if that is still so. */
-  replaces: string | null;
-  has: readonly StripeObject[];
-}
-
 async function save(
   { db, clock }: CustomerDeps,
   input: PutCustomerInput,
   context: AuditContext,
-  link: LinkToSave | null,
+  link: PossibleLink | null,
 ): Promise<CustomerRow> {
   const { projectId, externalId } = input;
   return await db.transaction().execute(async (tx) => {
     const now = clock.now();
     const { id } = await ensureCustomer(tx, { projectId, externalId, now });
     const before = await lockCustomer(tx, id);
-    const change = {
-      ...changesOf(input, before),
-      ...(link === null ? {} : await linkChange(tx, before, link)),
-    };
-    if (Object.keys(change).length === 0) return before;
-    const after = await tx
-      .updateTable('tollgate.customers')
-      .set({ ...change, updated_at: new Date(now) })
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirstOrThrow();
-    if ('stripe_customer_id' in change && link !== null) {
-      await bringIn(tx, after, link.has);
-      // What an app says of its users is its own affair; what decides about their access is on record.
-      const detail = { stripe_customer: link.stripeCustomerId, replaces: before.stripe_customer_id };
-      await recordAudit(tx, { ...context, action: 'customer.linked', projectId, customerId: id, detail }, now);
-    }
-    return after;
+    const customer = await saveChanges(tx, before, changesOf(input, before), now);
+    const linked = link === null ? null : await saveLink(tx, customer, link, now);
+    if (link === null || linked === null) return customer;
+    await recordLinked(tx, before, link, context, now);
+    return linked;
   });
 }
 
-async function linkChange(tx: Tx, customer: CustomerRow, { stripeCustomerId, replaces, has }: LinkToSave) {
-  const present = customer.stripe_customer_id;
-  if (present === stripeCustomerId) return {};
-  if (present !== null && present !== replaces) throw linked(present);
-  await refuseTaken(tx, customer, stripeCustomerId);
-  await refuseServedElsewhere(tx, customer, has);
-  return {
-    stripe_customer_id: stripeCustomerId,
-    ...(present === null ? {} : { stripe_generation: customer.stripe_generation + 1 }),
-  };
+async function saveChanges(
+  tx: Tx,
+  customer: CustomerRow,
+  changes: ReturnType<typeof changesOf>,
+  now: number,
+): Promise<CustomerRow> {
+  if (Object.keys(changes).length === 0) return customer;
+  return await tx
+    .updateTable('tollgate.customers')
+    .set({ ...changes, updated_at: new Date(now) })
+    .where('id', '=', customer.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
 }

@@ -1,10 +1,12 @@
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
 import { ensureCustomer } from '../customers/ensure-customer.ts';
+import { type CustomerRow, findCustomer } from '../customers/find.ts';
+import { askForLink, type PossibleLink, recordLinked, saveLink, stampLinked } from '../customers/link.ts';
 import { lockCustomer } from '../customers/lock.ts';
-import { putCustomer } from '../customers/put-customer.ts';
+import { holdObjects } from '../mirror/sequence.ts';
 import { type ObjectType, type SyncResult, syncObject } from '../mirror/sync-object.ts';
-import type { Queryable } from '../platform/database.ts';
+import type { Tx } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
 import { getProject } from '../projects/find-project.ts';
 import { askStripe } from '../stripe/refusal.ts';
@@ -36,8 +38,8 @@ const JOB_AFTER_MS = 1_000;
  * An operator says whose a parked object is: that beats whatever else is known. The decision, its audit entry and the
  * job that syncs the object commit together; the object is then synced at once.
  *
- * Linking its Stripe customer goes first and by the rules of `PUT /customers`: where another project is served through
- * it, linking is refused and nothing is attached.
+ * Its Stripe customer is linked with the decision or not at all, by the rules of `PUT /customers`: where another project
+ * is served through it, or somebody else decided first, nothing is attached and nothing linked.
  *
  * Whoever asks again, not having heard the answer, hears it now: nothing is decided twice.
  * @throws TollgateError `not_found` (parked object, project, or Stripe customer), `not_parked`, `not_attachable`,
@@ -47,18 +49,14 @@ export async function attachParked(deps: ParkedDeps, input: AttachInput, context
   const { db } = deps;
   const { projectId, externalId } = input;
   const parked = await getParked(db, input.parkedId);
-  const attachable = isAttachedTo(parked, input) || isAttachable(parked, input);
-  if (!attachable && !(await isSettledByItsLink(db, parked, input))) throw notParked(parked);
+  if (!isAttachedTo(parked, input) && !isAttachable(parked, input)) throw notParked(parked);
   refuseCatalog(parked);
   const project = await getProject(db, projectId);
   if (project.connectionId !== parked.connection_id) throw otherConnection(parked);
 
-  if (isLinking(parked, input)) {
-    const { stripe_customer_id: stripeCustomerId } = parked.detail;
-    if (stripeCustomerId === null) throw noStripeCustomer();
-    await putCustomer(deps, { projectId, externalId, stripeCustomerId }, context);
-  }
-  await decide(deps, parked, input, context);
+  const link = await linkOf(deps, parked, input);
+  const customer = await decide(deps, { parked, input, link }, context);
+  if (link !== null) await stampLinked(link, customer);
   const sync = await syncNow(deps, parked);
   deps.snapshots.forget(projectId, externalId);
   return { parked: await getParked(db, parked.id), sync };
@@ -73,62 +71,71 @@ function isAttachedTo(parked: ParkedRow, { projectId, externalId }: AttachInput)
   return status === 'attached' && project === projectId && customer === externalId;
 }
 
-/** To have a Stripe customer is to be linked to it: there is nothing else to attach. */
-function isLinking({ object_type: type }: ParkedRow, { linkStripeCustomer }: AttachInput): boolean {
-  return linkStripeCustomer || type === 'customer';
-}
-
-/** Whether an attempt that died after it had linked the Stripe customer left it at that, and the object found its owner. */
-async function isSettledByItsLink(db: Queryable, parked: ParkedRow, input: AttachInput): Promise<boolean> {
+/** The link that is part of the decision; null: none is. */
+async function linkOf({ db, connections }: ParkedDeps, parked: ParkedRow, input: AttachInput) {
+  // To have a Stripe customer is to be linked to it: there is nothing else to attach.
+  if (!input.linkStripeCustomer && parked.object_type !== 'customer') return null;
+  const { projectId, externalId } = input;
   const { stripe_customer_id: stripeCustomerId } = parked.detail;
-  if (parked.status !== 'resolved' || stripeCustomerId === null || !isLinking(parked, input)) return false;
-  let linked = db
-    .selectFrom('tollgate.customers as customer')
-    .select('customer.id')
-    .where('customer.project_id', '=', input.projectId)
-    .where('customer.external_id', '=', input.externalId)
-    .where('customer.stripe_customer_id', '=', stripeCustomerId);
-  if (parked.object_type !== 'customer') {
-    linked = linked
-      .innerJoin('tollgate.facts as fact', 'fact.customer_id', 'customer.id')
-      .where('fact.object_id', '=', parked.object_id);
-  }
-  return (await linked.executeTakeFirst()) !== undefined;
+  if (stripeCustomerId === null) throw noStripeCustomer();
+  const known = await findCustomer(db, projectId, externalId);
+  const connection = connections.get(parked.connection_id);
+  return await askForLink(db, connection, { projectId, externalId, stripeCustomerId }, known);
 }
 
+interface Decision {
+  parked: ParkedRow;
+  input: AttachInput;
+  link: PossibleLink | null;
+}
+
+/** @returns whom it is attached to */
 async function decide(
   { db, clock }: ParkedDeps,
-  parked: ParkedRow,
-  input: AttachInput,
+  { parked, input, link }: Decision,
   context: AuditContext,
-): Promise<void> {
+): Promise<CustomerRow> {
   const { projectId, externalId, reason } = input;
   const now = clock.now();
-  const at = new Date(now);
-  await db.transaction().execute(async (tx) => {
+  return await db.transaction().execute(async (tx) => {
+    // Whoever syncs them waits, or is waited for: it locks the parked object too, and what is enqueued here.
+    const held = [parked.object_id, ...(link === null ? [] : [link.stripeCustomerId])];
+    for (const id of held) await holdObjects(tx, parked.connection_id, [id]);
     const { id: customerId } = await ensureCustomer(tx, { projectId, externalId, now });
-    await lockCustomer(tx, customerId);
+    const customer = await lockCustomer(tx, customerId);
     const before = await lockParked(tx, parked.id);
-    if (isAttachedTo(before, input)) return;
-    // Its link may have settled it already.
-    const settled = before.status === 'resolved' && isLinking(parked, input);
-    if (!settled && !isAttachable(before, input)) throw notParked(before);
-    const attachment = { project_id: projectId, customer_id: customerId, reason, actor: context.actor, created_at: at };
-    await tx
-      .insertInto('tollgate.attachments')
-      .values({ connection_id: parked.connection_id, object_id: parked.object_id, ...attachment })
-      .onConflict((conflict) => conflict.columns(['connection_id', 'object_id']).doUpdateSet(attachment))
-      .execute();
-    await tx
-      .updateTable('tollgate.parked_objects')
-      .set({ status: 'attached', resolution: reason, settled_at: at })
-      .where('id', '=', parked.id)
-      .execute();
-    await syncLater(tx, parked, new Date(Date.now() + JOB_AFTER_MS));
+    const isRepeat = isAttachedTo(before, input);
+    if (!isRepeat && !isAttachable(before, input)) throw notParked(before);
+    const linked = link === null ? null : await saveLink(tx, customer, link, now);
+    if (!isRepeat) await save(tx, { parked, customerId, input, now }, context);
+    if (link !== null && linked !== null) await recordLinked(tx, customer, link, { ...context, reason }, now);
+    if (isRepeat) return customer;
     const { id, object_type: type, object_id: object, reason: parkedFor } = parked;
     const detail = { parked: id, object, type, parked_for: parkedFor, was: before.status };
     await recordAudit(tx, { ...context, action: 'parked.attached', projectId, customerId, reason, detail }, now);
+    return customer;
   });
+}
+
+async function save(
+  tx: Tx,
+  { parked, customerId, input, now }: { parked: ParkedRow; customerId: string; input: AttachInput; now: number },
+  { actor }: AuditContext,
+): Promise<void> {
+  const { projectId, reason } = input;
+  const at = new Date(now);
+  const attachment = { project_id: projectId, customer_id: customerId, reason, actor, created_at: at };
+  await tx
+    .insertInto('tollgate.attachments')
+    .values({ connection_id: parked.connection_id, object_id: parked.object_id, ...attachment })
+    .onConflict((conflict) => conflict.columns(['connection_id', 'object_id']).doUpdateSet(attachment))
+    .execute();
+  await tx
+    .updateTable('tollgate.parked_objects')
+    .set({ status: 'attached', resolution: reason, settled_at: at })
+    .where('id', '=', parked.id)
+    .execute();
+  await syncLater(tx, parked, new Date(Date.now() + JOB_AFTER_MS));
 }
 
 async function syncNow(deps: ParkedDeps, parked: ParkedRow): Promise<Attached['sync']> {

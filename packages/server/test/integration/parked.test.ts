@@ -204,22 +204,6 @@ describe('a purchase of nobody', () => {
     expect(await decisionsAbout(String(payment))).toBe(2);
   });
 
-  test('is attached by the repeat, where the first request died as soon as it had linked the Stripe customer', async () => {
-    const customer = await stripe.customers.create({});
-    const subscription = await subscribeByHand(customer.id);
-    const { id } = await becomesParked(subscription.id);
-    await tollgate.secret.put('/customers/half_way', { stripe_customer_id: customer.id });
-    await becomesParked(subscription.id, 'resolved');
-    const link = { link_stripe_customer: true };
-    expect((await attach(id, 'somebody_else', link)).body.code).toBe('not_parked');
-    expect(await attach(id, 'half_way', link)).toMatchObject({
-      status: 200,
-      body: { parked: { status: 'attached', attached_to: { customer_id: 'half_way' } } },
-    });
-    expect(await attach(id, 'half_way')).toMatchObject({ status: 200 });
-    expect(await decisionsAbout(subscription.id)).toBe(1);
-  });
-
   test('stays with whom it was attached to, follows its refunds, and can be moved', async () => {
     const session = await buyByLink();
     const payment = String(session.payment_intent);
@@ -378,6 +362,71 @@ describe('linking the Stripe customer too', () => {
     await subscribeByHand(customer);
     await becomesEntitled('regular');
   });
+
+  test('is part of one decision, however often the same is asked, and may be asked for later', async () => {
+    const { id: customer } = await stripe.customers.create({});
+    const subscription = await subscribeByHand(customer);
+    const { id } = await becomesParked(subscription.id);
+    expect(await attach(id, 'linked_later')).toMatchObject({ status: 200 });
+    expect(await stampOf(customer)).toBeUndefined();
+    const link = { link_stripe_customer: true };
+    expect(await attach(id, 'linked_later', link)).toMatchObject({ status: 200 });
+    // As for who did not hear the answer, since Stripe was away when it was to be stamped.
+    await stripe.customers.update(customer, { metadata: { tollgate_customer: '' } });
+    expect(await attach(id, 'linked_later', link)).toMatchObject({ status: 200 });
+    const { body } = await tollgate.secret.get('/customers/linked_later');
+    expect(body.stripe_customer_id).toBe(customer);
+    expect(await stampOf(customer)).toBe(body.id);
+    expect(await decisionsAbout(subscription.id)).toBe(1);
+    expect(await linksOf(customer)).toMatchObject([
+      { customer: body.id, actor: 'ada@support', reason: 'They wrote to us', detail: { replaces: null } },
+    ]);
+  });
+
+  test('is refused with the decision where somebody else decided first, and leaves no trace', async () => {
+    const { id: customer } = await stripe.customers.create({});
+    const subscription = await subscribeByHand(customer);
+    const { id } = await becomesParked(subscription.id);
+    await quiet(tollgate);
+    const holder = await tollgate.database.pool.connect();
+    await holder.query('begin');
+    await holder.query('select from tollgate.parked_objects where id = $1 for update', [id]);
+    const first = attach(id, 'decided_first');
+    await becomesWaitedFor(1);
+    const second = attach(id, 'decided_second', { link_stripe_customer: true });
+    await becomesWaitedFor(2);
+    await holder.query('commit');
+    holder.release();
+    expect(await first).toMatchObject({ status: 200 });
+    expect(await second).toMatchObject({ status: 409, body: { code: 'not_parked' } });
+    expect(await tollgate.secret.get('/customers/decided_second')).toMatchObject({ status: 404 });
+    expect(await stampOf(customer)).toBeUndefined();
+    expect(await linksOf(customer)).toEqual([]);
+    expect((await tollgate.secret.get('/customers/decided_first')).body.subscriptions).toMatchObject([
+      { id: subscription.id },
+    ]);
+  });
+
+  async function stampOf(stripeCustomer: string): Promise<string | undefined> {
+    const found = await stripe.customers.retrieve(stripeCustomer);
+    return found.deleted === true ? undefined : found.metadata.tollgate_customer;
+  }
+
+  async function linksOf(stripeCustomer: string) {
+    const { body } = await tollgate.admin.get('/admin/audit?action=customer.linked&limit=100');
+    return body.data.filter(({ detail }: { detail: { stripe_customer: string } }) => {
+      return detail.stripe_customer === stripeCustomer;
+    });
+  }
+
+  const becomesWaitedFor = (count: number) =>
+    tollgate.until(async () => {
+      const { rowCount } = await tollgate.database.pool.query(
+        `select from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock' and query like '%parked_objects%'`,
+      );
+      return rowCount === count;
+    });
 
   test('is refused where it would show a project what is another’s, and attaches nothing', async () => {
     const made = await tollgate.admin.post('/admin/projects', { name: 'Third', slug: `third-${Date.now()}` });
