@@ -7,7 +7,6 @@ import type { StripeConnection } from '../stripe/connections.ts';
 import type { FieldChange } from './field-changes.ts';
 import type { Scope } from './scope.ts';
 
-/** The kinds of objects that are compared. */
 /**
  * What is compared, in the order in which a run does it: products and prices first, since they say whose a subscription
  * is; invoices before subscriptions, whose repair brings in the latest payment without a word.
