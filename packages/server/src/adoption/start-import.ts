@@ -8,6 +8,7 @@ import { TollgateError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import { enqueueLongWork, type LongJob } from '../platform/long-work.ts';
 import { getProject } from '../projects/find-project.ts';
+import { holdSellingConnection } from '../projects/selling-connection.ts';
 import type { Schema } from '../schema.ts';
 import type { ImportRequest } from './import-request.ts';
 
@@ -33,16 +34,17 @@ export async function startImport(
   { projectId, dryRun, request, reason }: StartImportInput,
   context: AuditContext,
 ): Promise<ImportRow> {
-  const project = await getProject(db, projectId);
+  await getProject(db, projectId);
   await checkProducts(db, projectId, request);
   const now = clock.now();
   return await db.transaction().execute(async (tx) => {
+    const connectionId = await holdSellingConnection(tx, projectId);
     const started = await tx
       .insertInto('tollgate.imports')
       .values({
         id: newId('imp'),
         project_id: projectId,
-        connection_id: project.connectionId,
+        connection_id: connectionId,
         dry_run: dryRun,
         status: 'queued',
         request: JSON.stringify(request),

@@ -65,7 +65,8 @@ const UpdateProjectBody = named(
       Type.String({
         minLength: 1,
         maxLength: 64,
-        description: 'Another Stripe connection, as long as the project has neither products nor customers.',
+        description:
+          'Another Stripe connection, as long as the project has neither products nor customers, and no import that has not ended.',
       }),
     ),
     actor: Type.Optional(Actor),

@@ -1,7 +1,7 @@
 /** Which Stripe connection a project sells through: chosen once, since what was sold is known there alone. */
 import type { Tx } from '../platform/database.ts';
 import { TollgateError } from '../platform/errors.ts';
-import type { Project } from './find-project.ts';
+import { noSuchProject, type Project } from './find-project.ts';
 
 /** The mode of a connection that can be used now; null when there is none of that id. */
 export type ModeOf = (connectionId: string) => Promise<'live' | 'test' | null>;
@@ -31,8 +31,24 @@ export async function lockSellingConnection(tx: Tx, id: string): Promise<void> {
 }
 
 /**
- * Refuses to let a locked project sell through another connection once it has anything in the present one.
- * @throws TollgateError `connection_fixed`, `invalid_request`
+ * The connection that a project sells through, and goes on to sell through until the transaction ends.
+ * @throws TollgateError `not_found`
+ */
+export async function holdSellingConnection(tx: Tx, projectId: string): Promise<string> {
+  const row = await tx
+    .selectFrom('tollgate.projects')
+    .select('connection_id')
+    .where('id', '=', projectId)
+    .forShare()
+    .executeTakeFirst();
+  if (row === undefined) throw noSuchProject();
+  return row.connection_id;
+}
+
+/**
+ * Refuses to let a locked project sell through another connection once it has anything in the present one, or is about
+ * to have.
+ * @throws TollgateError `connection_fixed`, `import_running` (with `import_id`), `invalid_request`
  */
 export async function refuseMove(
   tx: Tx,
@@ -57,7 +73,24 @@ export async function refuseMove(
       `The project has ${customer === undefined ? 'products' : 'customers'} in the connection "${from}", and they are known to that Stripe account alone. Make another project for the other account.`,
     );
   }
+  await refuseWhileImported(tx, project);
   await lockSellingConnection(tx, target.connectionId);
+}
+
+async function refuseWhileImported(tx: Tx, { id, connectionId }: Project): Promise<void> {
+  const running = await tx
+    .selectFrom('tollgate.imports')
+    .select('id')
+    .where('project_id', '=', id)
+    .where('status', 'in', ['queued', 'running'])
+    .executeTakeFirst();
+  if (running === undefined) return;
+  throw new TollgateError(
+    'import_running',
+    `The import ${running.id} from the connection "${connectionId}" has not ended yet. Wait for it: GET /api/v1/admin/imports/{id}.`,
+    [],
+    { import_id: running.id },
+  );
 }
 
 function noSuchConnection(id: string): TollgateError {

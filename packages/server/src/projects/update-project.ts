@@ -30,7 +30,7 @@ const WITHOUT_EFFECT_ON_ACCESS = new Set(['redirect_origins']);
 
 /**
  * Changes a project's name and policy. A policy that changes access makes every customer be computed again.
- * @throws TollgateError `not_found`, `invalid_request`, `connection_fixed`
+ * @throws TollgateError `not_found`, `invalid_request`, `connection_fixed`, `import_running`
  */
 export async function updateProject(
   deps: UpdateProjectDeps,

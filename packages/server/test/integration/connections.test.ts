@@ -284,6 +284,10 @@ describe('a webhook endpoint', () => {
 
 describe('a project', () => {
   const move = (id: string, connection: string) => here.admin.patch(`/admin/projects/${id}`, { connection });
+  const createIn = async (connection: string) => {
+    const slug = `p-${randomBytes(4).toString('hex')}`;
+    return (await here.admin.post('/admin/projects', { name: 'P', slug, connection })).body as { id: string };
+  };
 
   test('sells through a connection that there is, and changes it only while it has nothing there', async () => {
     const unknown = await here.admin.post('/admin/projects', { name: 'P', slug: 'p-unknown', connection: 'nobody' });
@@ -296,6 +300,34 @@ describe('a project', () => {
     const refused = await move(made.id, 'default');
     expect([refused.status, refused.body.code]).toEqual([409, 'connection_fixed']);
     expect((await move(made.id, 'acme')).status).toBe(200);
+  });
+
+  test.each(['queued', 'running'] as const)('keeps its connection while an import of it is %s', async (status) => {
+    const made = await createIn('acme');
+    const id = `imp_${status}`;
+    const asked = { project_id: made.id, connection_id: 'acme', request: '{}', reason: 'A test', actor: 'test' };
+    await database.db
+      .insertInto('tollgate.imports')
+      .values({ id, status, ...asked, dry_run: false, counts: '{}', created_at: new Date() })
+      .execute();
+    const refused = await move(made.id, 'default');
+    expect([refused.status, refused.body.code, refused.body.import_id]).toEqual([409, 'import_running', id]);
+    await database.db.updateTable('tollgate.imports').set({ status: 'failed' }).where('id', '=', id).execute();
+    expect((await move(made.id, 'default')).status).toBe(200);
+  });
+
+  test('whose connection is being changed has an import wait for that, and import from the new one', async () => {
+    const made = await createIn('acme');
+    const importing = await database.db.transaction().execute(async (tx) => {
+      const project = tx.selectFrom('tollgate.projects').select('id').where('id', '=', made.id);
+      await project.forUpdate().execute();
+      const asked = here.admin.post('/admin/import', { project_id: made.id, reason: 'A test' });
+      const waits = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+      await until(async () => (await database.pool.query(waits)).rows.length > 0);
+      await tx.updateTable('tollgate.projects').set({ connection_id: 'default' }).where('id', '=', made.id).execute();
+      return { asked };
+    });
+    expect((await importing.asked).body.connection).toBe('default');
   });
 
   test('keeps its connection from being taken out of use', async () => {
