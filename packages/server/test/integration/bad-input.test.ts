@@ -163,6 +163,26 @@ describe('bad input', () => {
     }
   });
 
+  it('that is a blank reason is refused by every endpoint that takes one', async () => {
+    const whole = { project_id: tollgate.project.id, customer_id: 'u_1', feature: 'export' };
+    const taking = operations.filter(({ body }) => body?.properties?.reason !== undefined);
+    expect(taking.length).toBeGreaterThanOrEqual(6);
+    for (const operation of taking) {
+      for (const reason of [' ', '\t\n', '\u00a0']) {
+        const wanted = Object.entries({ ...whole, reason }).filter(
+          ([name]) => name in (operation.body?.properties ?? {}),
+        );
+        const answer = await send(operation, { body: JSON.stringify(Object.fromEntries(wanted)) });
+        const what = `${operation.method} ${operation.path} with ${JSON.stringify(reason)}`;
+        expect([what, answer.status, JSON.parse(answer.text).errors]).toEqual([
+          what,
+          400,
+          [expect.objectContaining({ path: 'reason' })],
+        ]);
+      }
+    }
+  });
+
   it('made at random never brings a 5xx', async () => {
     const withBody = operations.filter(({ body }) => body?.properties !== undefined);
     const nasty = fc.oneof(

@@ -77,7 +77,12 @@ export const Actor = Type.String({
   description: "Who did it, for the audit trail: a person or a system. Default: the key's id.",
 });
 
-export const ReasonText = Type.String({ minLength: 1, maxLength: 1000, description: 'Why, for the audit trail.' });
+export const ReasonText = Type.String({
+  minLength: 1,
+  maxLength: 1000,
+  pattern: '\\S',
+  description: 'Why, for the audit trail: not blank.',
+});
 
 /** A query or body of an app endpoint: an admin key says `project_id` there, other keys may not. */
 export function WithProject<T extends TProperties>(properties: T) {
