@@ -44,13 +44,13 @@ import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
 import { CONTINUOUS_SCHEDULE, continuousTask } from './reconciliation/continuous.ts';
 import { forgetOldRuns } from './reconciliation/forget.ts';
-import type { Manner } from './reconciliation/manner.ts';
-import { createPace } from './reconciliation/pace.ts';
 import { registerReconciliationRoutes } from './reconciliation/routes.ts';
 import { reconcileTask } from './reconciliation/run.ts';
 import { scheduleReconcileTask } from './reconciliation/schedule.ts';
 import { registerRevenueRoutes } from './revenue/routes.ts';
 import type { Connections } from './stripe/connections.ts';
+import type { Manner } from './stripe/manner.ts';
+import { createPace } from './stripe/pace.ts';
 
 export interface Parts {
   /** A migrated database. */

@@ -5,7 +5,7 @@ import { parseShape } from '../mirror/parse-shape.ts';
 import { CustomerShape } from '../mirror/shapes.ts';
 import { customerHints } from '../mirror/sync-customer.ts';
 import { eachOf } from '../platform/each-of.ts';
-import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
+import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readEach } from './readable.ts';

@@ -5,7 +5,7 @@ import { listMoneyBack } from '../mirror/list-money-back.ts';
 import { idOrNull } from '../mirror/parse-shape.ts';
 import { completeHints } from '../mirror/sync-subscription.ts';
 import { eachOf } from '../platform/each-of.ts';
-import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
+import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { entitledOf } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';

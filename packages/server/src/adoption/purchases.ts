@@ -7,7 +7,7 @@ import { payerOf, purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import { eachOf } from '../platform/each-of.ts';
-import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
+import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import { readStamps } from '../stripe/stamps.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { gainsByListed, type Rules } from './gains.ts';

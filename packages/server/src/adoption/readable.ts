@@ -1,6 +1,6 @@
 import { eachOf } from '../platform/each-of.ts';
 import { TollgateError } from '../platform/errors.ts';
-import { SIDE_BY_SIDE } from '../reconciliation/manner.ts';
+import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import type { PageReport } from './progress.ts';
 import type { Work } from './work.ts';
 

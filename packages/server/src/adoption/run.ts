@@ -5,7 +5,7 @@ import type { MirrorDeps } from '../mirror/types.ts';
 import type { Database } from '../platform/database.ts';
 import type { Task } from '../platform/jobs.ts';
 import { longTask } from '../platform/long-work.ts';
-import { askingOf, type Manner, mannerOf } from '../reconciliation/manner.ts';
+import { askingOf, type Manner, mannerOf } from '../stripe/manner.ts';
 import { importCustomers, listCustomers } from './customers.ts';
 import { declaredBy } from './declared.ts';
 import { importMoneyBack, listSigns } from './money-back.ts';

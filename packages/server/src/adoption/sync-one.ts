@@ -1,5 +1,4 @@
 import { type ObjectRef, syncObject } from '../mirror/sync-object.ts';
-import type { KindName } from '../reconciliation/kind.ts';
 import { gainsBySaved, type Rules } from './gains.ts';
 import type { Counts, PageReport } from './progress.ts';
 import { readable } from './readable.ts';
@@ -14,7 +13,7 @@ const ENDPOINTS = {
   customer: 'customer',
   product: 'product',
   price: 'price',
-} as const satisfies Record<ObjectRef['type'], KindName>;
+} as const satisfies Record<ObjectRef['type'], string>;
 
 export interface SyncedOne extends Pick<PageReport, 'gains' | 'parked'> {
   counted: keyof Counts;

@@ -8,8 +8,8 @@ import type { SyncRequest } from '../mirror/sync-object.ts';
 import type { MirrorDeps } from '../mirror/types.ts';
 import type { Queryable } from '../platform/database.ts';
 import { getProject } from '../projects/find-project.ts';
-import type { KindName } from '../reconciliation/kind.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import type { Ask } from '../stripe/manner.ts';
 import type { Rules } from './gains.ts';
 import type { ImportRow } from './start-import.ts';
 
@@ -23,8 +23,7 @@ export interface Work extends MirrorDeps, Pick<CatalogDeps, 'requestRecomputatio
   declared: NonNullable<SyncRequest['declared']>;
   pageSize: number;
   signal: AbortSignal;
-  /** A call to Stripe, at the pace of that endpoint and again after what passes. */
-  ask<T>(endpoint: KindName, call: () => Promise<T>): Promise<T>;
+  ask: Ask;
 }
 
 /** The rules of the project; of a dry run with the mappings that were asked for, which nobody has saved. */

@@ -1,6 +1,6 @@
 import { eachOf } from '../platform/each-of.ts';
+import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import type { Drift, Kind, KindName, Look, Shelf, Verdict } from './kind.ts';
-import { SIDE_BY_SIDE } from './manner.ts';
 import type { Counts } from './progress.ts';
 import { type SettleDeps, settleDrift } from './settle-drift.ts';
 import { settleParked } from './settle-parked.ts';

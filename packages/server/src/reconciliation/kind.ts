@@ -4,6 +4,7 @@ import type { ClaimSource } from '../mirror/claim-source.ts';
 import type { ObjectRef } from '../mirror/types.ts';
 import type { Queryable } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import type { Ask } from '../stripe/manner.ts';
 import type { FieldChange } from './field-changes.ts';
 import type { Scope } from './scope.ts';
 
@@ -69,8 +70,7 @@ export interface Look {
   scope: Scope;
   /** What was read together for a page of objects; without it everything is read when it is needed. */
   shelf?: Shelf;
-  /** A call to Stripe, at the pace of that endpoint and again after what passes. */
-  ask<T>(endpoint: KindName | 'event' | 'parked', call: () => Promise<T>): Promise<T>;
+  ask: Ask;
 }
 
 /** A fact as it is stored, with whose it is. */

@@ -1,9 +1,9 @@
 import type { MirrorDeps } from '../mirror/types.ts';
+import { askingOf, type Manner } from '../stripe/manner.ts';
 import { examinePage } from './examine.ts';
 import type { Kind, Look } from './kind.ts';
 import { KINDS } from './kinds.ts';
 import { KnownAccounts } from './known-accounts.ts';
-import { askingOf, type Manner } from './manner.ts';
 import { countsOf, saveProgress } from './progress.ts';
 import type { Scope } from './scope.ts';
 import type { SettleDeps } from './settle-drift.ts';

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { importTask } from '../../src/adoption/run.ts';
 import { requestRecomputation } from '../../src/entitlements/recompute-customers.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { createPace } from '../../src/reconciliation/pace.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
+import { createPace } from '../../src/stripe/pace.ts';
 import type { Json } from '../support/mirror-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 

@@ -1,9 +1,9 @@
 /** In live mode nothing is deleted but customers, which leave a stub: what else is not found is another account's key. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
-import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
+import { createPace } from '../../src/stripe/pace.ts';
 import { about, eventTypes, type FinishedRun, finished } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 

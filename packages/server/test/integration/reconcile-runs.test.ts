@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLog } from '../../src/platform/log.ts';
-import type { Manner } from '../../src/reconciliation/manner.ts';
-import { createPace } from '../../src/reconciliation/pace.ts';
 import { reconcileTask } from '../../src/reconciliation/run.ts';
 import { scheduleReconcileTask } from '../../src/reconciliation/schedule.ts';
 import { createConnections } from '../../src/stripe/connections.ts';
+import type { Manner } from '../../src/stripe/manner.ts';
+import { createPace } from '../../src/stripe/pace.ts';
 import { eventTypes, finished, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 

@@ -5,8 +5,8 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { connectDatabase } from '../../src/platform/database.ts';
 import { startJobs, type Task } from '../../src/platform/jobs.ts';
 import { createLog } from '../../src/platform/log.ts';
-import { createPace } from '../../src/reconciliation/pace.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
+import { createPace } from '../../src/stripe/pace.ts';
 
 const [databaseUrl, stripeUrl] = process.argv.slice(2);
 if (databaseUrl === undefined || stripeUrl === undefined) {

@@ -43,6 +43,7 @@ describe('the direction of imports', () => {
     ['packages/server/src/catalog/planted.ts', '../entitlements/recompute.ts'],
     ['packages/server/src/mirror/planted.ts', '../inbox/routes.ts'],
     ['packages/server/src/inbox/planted.ts', '../compose.ts'],
+    ['packages/server/src/adoption/planted.ts', '../reconciliation/kind.ts'],
     ['packages/server/src/mirror/planted.ts', 'stripe'],
     ['packages/core/src/planted.ts', 'node:fs'],
     ['packages/stripe-sandbox/src/planted.ts', '@tollgate/core'],

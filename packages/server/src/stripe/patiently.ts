@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { delayAfter, type RetrySettings } from '../platform/retry-delay.ts';
-import { classifyStripeError } from '../stripe/errors.ts';
-import { isKeyRefused } from '../stripe/refusal.ts';
+import { classifyStripeError } from './errors.ts';
+import { isKeyRefused } from './refusal.ts';
 
 export const PATIENT: RetrySettings = { maxAttempts: 7, baseMs: 500, capMs: 30_000 };
 const LONGEST_PAUSE_MS = 60_000;

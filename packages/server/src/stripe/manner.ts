@@ -1,6 +1,5 @@
 /** How whole accounts are gone through. */
 import type { RetrySettings } from '../platform/retry-delay.ts';
-import type { Look } from './kind.ts';
 import { createPace, type Pace } from './pace.ts';
 import { PATIENT, patiently } from './patiently.ts';
 
@@ -21,11 +20,17 @@ export function mannerOf({ pace = createPace(), pageSize = 100, retry = PATIENT 
   return { pace, pageSize, retry };
 }
 
+/**
+ * A call to Stripe, at the pace of its endpoint and again after what passes. An endpoint is whatever its callers call it;
+ * those who call it the same share its pace.
+ */
+export type Ask = <T>(endpoint: string, call: () => Promise<T>) => Promise<T>;
+
 /** How one account is asked: at the pace of each endpoint, and again after what passes. */
 export function askingOf(
   { pace, retry, signal }: Pick<Manner, 'pace' | 'retry'> & { signal: AbortSignal },
   connectionId: string,
-): Look['ask'] {
+): Ask {
   return (endpoint, call) =>
     patiently(
       async () => {
