@@ -32,6 +32,12 @@ export interface FetchedInvoicePayment extends MoneyBack {
   paid: readonly PaidInvoice[];
 }
 
+/** The same, under the number that was taken for it before. */
+export interface NumberedPayment {
+  paid: FetchedInvoicePayment;
+  sequence: number;
+}
+
 /** @returns null when the payment paid no invoice of a subscription */
 export async function fetchInvoicePayment(
   connection: StripeConnection,

@@ -26,14 +26,16 @@ export async function takeNumber(db: Database, connectionId: string, objectId: s
  */
 export async function holdObjects(tx: Tx, connectionId: string, objectIds: readonly string[]): Promise<void> {
   if (objectIds.length === 0) return;
-  await tx
+  await numbersOf(tx, connectionId, objectIds).forShare().execute();
+}
+
+function numbersOf(tx: Tx, connectionId: string, objectIds: readonly string[]) {
+  return tx
     .selectFrom('tollgate.object_sequences')
     .select('object_id')
     .where('connection_id', '=', connectionId)
     .where('object_id', 'in', objectIds)
-    .orderBy('object_id')
-    .forShare()
-    .execute();
+    .orderBy('object_id');
 }
 
 /** One fetch of one object. */
@@ -55,30 +57,39 @@ const STALE: SyncResult = { status: 'stale', reason: null, projectId: null, cust
  * A result that nobody can own (`ignored`, `parked`) uses up no number: an earlier fetch may still be applied. What is
  * parked is written down with its reason, and settled once it is anybody's.
  * @param apply - saves; may not call Stripe
+ * @param alongside - fetches of other objects that `apply` applies too (`applyIn`): their rows are locked first
  */
 export async function applyInOrder(
   db: Database,
   fetch: Fetch,
   apply: (tx: Tx) => Promise<SyncResult>,
+  alongside: readonly Fetch[] = [],
 ): Promise<SyncResult> {
   return await db.transaction().execute(async (tx) => {
-    const row = tx
-      .selectFrom('tollgate.object_sequences')
-      .where('connection_id', '=', fetch.connectionId)
-      .where('object_id', '=', fetch.objectId);
-    const { applied } = await row.select('applied').forUpdate().executeTakeFirstOrThrow();
-    if (fetch.sequence <= applied) return STALE;
-    const outcome = await apply(tx);
-    const { parking } = fetch;
-    const result = parking === null ? outcome : await settleParking(tx, { ...fetch, parking }, outcome);
-    if (result.status === 'applied' || result.status === 'unchanged') {
-      await tx
-        .updateTable('tollgate.object_sequences')
-        .set({ applied: fetch.sequence, applied_at: new Date(fetch.now) })
-        .where('connection_id', '=', fetch.connectionId)
-        .where('object_id', '=', fetch.objectId)
-        .execute();
-    }
-    return result;
+    const ids = alongside.map(({ objectId }) => objectId);
+    if (ids.length > 0) await numbersOf(tx, fetch.connectionId, ids).forUpdate().execute();
+    return await applyIn(tx, fetch, apply);
   });
+}
+
+/** The same for one of the objects that are saved in one transaction. */
+export async function applyIn(tx: Tx, fetch: Fetch, apply: (tx: Tx) => Promise<SyncResult>): Promise<SyncResult> {
+  const row = tx
+    .selectFrom('tollgate.object_sequences')
+    .where('connection_id', '=', fetch.connectionId)
+    .where('object_id', '=', fetch.objectId);
+  const { applied } = await row.select('applied').forUpdate().executeTakeFirstOrThrow();
+  if (fetch.sequence <= applied) return STALE;
+  const outcome = await apply(tx);
+  const { parking } = fetch;
+  const result = parking === null ? outcome : await settleParking(tx, { ...fetch, parking }, outcome);
+  if (result.status === 'applied' || result.status === 'unchanged') {
+    await tx
+      .updateTable('tollgate.object_sequences')
+      .set({ applied: fetch.sequence, applied_at: new Date(fetch.now) })
+      .where('connection_id', '=', fetch.connectionId)
+      .where('object_id', '=', fetch.objectId)
+      .execute();
+  }
+  return result;
 }

@@ -210,6 +210,14 @@ export type LineItemShape = Static<typeof LineItemShape>;
 export const ChargeShape = Type.Object({ id: Type.String(), created: Seconds });
 export type ChargeShape = Static<typeof ChargeShape>;
 
+/** A charge as far as it says whether there was a refund or a dispute. */
+export const ListedChargeShape = Type.Object({
+  payment_intent: OrNull(Reference),
+  amount_refunded: Count,
+  disputed: Type.Boolean(),
+  paid: Type.Boolean(),
+});
+
 export const PaymentIntentShape = Type.Object({
   id: Type.String(),
   status: Type.String(),

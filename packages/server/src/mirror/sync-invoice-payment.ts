@@ -1,13 +1,9 @@
-import { lockCustomer } from '../customers/lock.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { currentFact } from './current-fact.ts';
-import type { FetchedInvoicePayment } from './fetch-invoice-payment.ts';
-import { hasMoneyBack, invoicePaymentFact } from './invoice-payment-fact.ts';
+import type { FetchedInvoicePayment, NumberedPayment } from './fetch-invoice-payment.ts';
 import { mergeResults } from './merge-results.ts';
-import { recordInvoicePayments } from './record-invoice-payments.ts';
-import { recordMoneyBack } from './record-money-back.ts';
-import { saveOwned } from './save-owned.ts';
+import { saveInvoicePayment } from './save-invoice-payment.ts';
 import { applyInOrder, type Fetch, holdObjects } from './sequence.ts';
 import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
@@ -21,13 +17,14 @@ export async function syncInvoicePayment(
   deps: MirrorDeps,
   connection: StripeConnection,
   request: SyncRequest,
-  { paid, sequence }: { paid: FetchedInvoicePayment; sequence: number },
+  given: NumberedPayment,
 ): Promise<SyncResult> {
   const partOf = request.ref;
+  const { paid, sequence } = given;
   const subscriptions = [...new Set(paid.paid.map(({ subscriptionId }) => subscriptionId))].sort();
   const results: SyncResult[] = [];
   for (const id of subscriptions) {
-    results.push(await syncSubscription(deps, { ...request, partOf, ref: { type: 'subscription', id } }));
+    results.push(await syncSubscription(deps, { ...request, partOf, ref: { type: 'subscription', id } }, { given }));
   }
   const fetch: Fetch = {
     connectionId: connection.id,
@@ -36,7 +33,7 @@ export async function syncInvoicePayment(
     now: deps.clock.now(),
     parking: null,
   };
-  const own = await applyInOrder(deps.db, fetch, (tx) => saveInvoicePayment(tx, subscriptions, paid, fetch, request));
+  const own = await applyInOrder(deps.db, fetch, (tx) => saveForOwner(tx, subscriptions, paid, fetch, request));
   // Nobody's payment is whatever its subscriptions are.
   if (own.status !== 'ignored') results.push(own);
   for (const session of await sessionsBeside(deps, connection, subscriptions)) {
@@ -53,7 +50,7 @@ const NOBODYS: SyncResult = {
   customerId: null,
 };
 
-async function saveInvoicePayment(
+async function saveForOwner(
   tx: Tx,
   subscriptions: readonly string[],
   paid: FetchedInvoicePayment,
@@ -64,17 +61,7 @@ async function saveInvoicePayment(
   await holdObjects(tx, fetch.connectionId, subscriptions);
   const owner = await ownerOf(tx, fetch.connectionId, subscriptions);
   if (owner === undefined) return NOBODYS;
-  const owned = { projectId: owner.projectId, customerId: owner.customerId };
-  const known = await currentFact(tx, fetch.connectionId, 'invoice_payment', paid.id);
-  // The subscription has gone to another customer since.
-  const displaced = known === undefined || known.customerId === owned.customerId ? [] : [known.customerId];
-  for (const id of [owned.customerId, ...displaced].sort()) await lockCustomer(tx, id);
-  const chargeId = paid.charge?.id ?? null;
-  await recordInvoicePayments(tx, fetch.connectionId, [{ ...owned, payments: paid.paid, chargeId }]);
-  await recordMoneyBack(tx, fetch.connectionId, { ...owned, id: paid.id }, paid);
-  // A payment that simply went through is in the ledger; as a fact it would say nothing.
-  if (known === undefined && !hasMoneyBack(paid)) return { status: 'unchanged', reason: null, ...owned };
-  return await saveOwned(tx, { ...owned, displaced, fact: invoicePaymentFact(paid), fetch, cause });
+  return await saveInvoicePayment(tx, owner, paid, fetch, cause);
 }
 
 /** A payment belongs to whoever has the subscription that it paid for. */

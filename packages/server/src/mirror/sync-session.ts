@@ -50,7 +50,7 @@ async function syncBought(deps: MirrorDeps, request: SyncRequest, session: Sessi
   const subscription = idOrNull(session.subscription);
   if (subscription !== null) {
     const ref = { type: 'subscription' as const, id: subscription };
-    results.push(await syncSubscription(deps, { ...request, partOf, ref }, sessionHints(session)));
+    results.push(await syncSubscription(deps, { ...request, partOf, ref }, { session: sessionHints(session) }));
   }
   const payment = idOrNull(session.payment_intent);
   if (session.mode === 'payment' && payment !== null) {

@@ -1,11 +1,12 @@
 import { lockCustomer } from '../customers/lock.ts';
+import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
 import { type AttributionHints, attribute, type Declared } from './attribute.ts';
 import { currentFact } from './current-fact.ts';
-import { fetchPaidInvoices } from './fetch-invoice.ts';
-import { type InvoiceShare, paymentsIn } from './fetch-invoice-payment.ts';
+import { type NumberedPayment, paymentsIn } from './fetch-invoice-payment.ts';
 import { type FetchedSubscription, fetchSubscription } from './fetch-subscription.ts';
+import { firstLook } from './first-look.ts';
 import { linkStripeCustomer } from './link-customer.ts';
 import { movePayments } from './move-payments.ts';
 import { lockOwner } from './owner.ts';
@@ -13,8 +14,9 @@ import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-detail.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
 import { recordInvoicePayments } from './record-invoice-payments.ts';
 import { recordTrials } from './record-trials.ts';
+import { saveInvoicePayment } from './save-invoice-payment.ts';
 import { saveOwned } from './save-owned.ts';
-import { applyInOrder, type Fetch, holdObjects, takeNumber } from './sequence.ts';
+import { applyIn, applyInOrder, type Fetch, holdObjects, takeNumber } from './sequence.ts';
 import { type SessionHints, sessionHintsOfSubscription } from './session-hints.ts';
 import {
   endedFact,
@@ -28,11 +30,18 @@ import { syncNamedInvoices } from './sync-invoice.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
 import { wakeOwnEvents, wakePayment } from './wake-own-events.ts';
 
-/** @param session - what is known of the checkout session that the subscription came out of, if somebody looked */
+/** What whoever looks at a subscription has at hand already. */
+export interface AtHand {
+  /** What is known of the checkout session that it came out of. */
+  session?: SessionHints;
+  /** A payment of it, with what became of its money. */
+  given?: NumberedPayment;
+}
+
 export async function syncSubscription(
   deps: MirrorDeps,
   request: SyncRequest,
-  session: SessionHints | null = null,
+  { session, given }: AtHand = {},
 ): Promise<SyncResult> {
   const { db, clock } = deps;
   const { id } = request.ref;
@@ -44,9 +53,13 @@ export async function syncSubscription(
   const fetch: Fetch = { connectionId: connection.id, objectId: id, sequence, now: clock.now(), parking };
   if (fetched === null) return await endSubscription(deps, request, fetch);
   const declared = request.declared?.(fetched.customer);
-  const hints = { ...(await completeHints(deps, connection, fetched, session, declared)), declared };
-  const earlier = await earlierPayments(deps, connection, fetched, hints);
-  const result = await applyInOrder(db, fetch, async (tx) => {
+  const hints = { ...(await completeHints(deps, connection, fetched, session ?? null, declared)), declared };
+  const { earlier, moneyBack } = await firstLook(deps, connection, request, fetched, { hints, given: given ?? null });
+  const alongside = moneyBack.map(({ paid, sequence }) => ({
+    paid,
+    own: { ...fetch, objectId: paid.id, sequence, parking: null },
+  }));
+  const save = async (tx: Tx): Promise<SyncResult> => {
     // It cannot be deleted unseen while it is linked.
     await holdObjects(tx, connection.id, [fetched.customer.id]);
     const owner = await lockOwner(tx, connection, hints, fetch.now);
@@ -82,8 +95,13 @@ export async function syncSubscription(
       await wakeOwnEvents(tx, request);
       for (const { payment } of payments) await wakePayment(tx, request, idOrNull(payment.payment.payment_intent));
     }
+    for (const { paid, own } of alongside) {
+      await applyIn(tx, own, () => saveInvoicePayment(tx, owned, paid, own, request.cause));
+    }
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
-  });
+  };
+  const others = alongside.map(({ own }) => own);
+  const result = await applyInOrder(db, fetch, save, others);
   if (result.status !== 'ignored' && result.status !== 'parked') {
     const { latest_invoice: latest } = fetched.subscription;
     // What was overtaken has left its latest payment to the fetch that overtook it, whose latest may be another.
@@ -95,25 +113,6 @@ export async function syncSubscription(
     );
   }
   return result;
-}
-
-/**
- * What was paid for the subscription before anybody here knew of it, besides its latest invoice. Later payments come one
- * by one, with the events that tell of them. Stripe is asked only where there can be any.
- */
-async function earlierPayments(
-  { db }: Pick<MirrorDeps, 'db'>,
-  connection: StripeConnection,
-  { subscription: { id, latest_invoice: latest } }: FetchedSubscription,
-  hints: AttributionHints,
-): Promise<InvoiceShare[]> {
-  if (latest === null || latest === undefined || typeof latest === 'string') return [];
-  if (latest.billing_reason === 'subscription_create') return [];
-  if ((await currentFact(db, connection.id, 'subscription', id)) !== undefined) return [];
-  const found = await attribute(db, connection, hints);
-  if (found.status === 'ignored' || found.status === 'parked') return [];
-  const paid = await fetchPaidInvoices(connection, id);
-  return paid.filter((invoice) => invoice.id !== latest.id).flatMap(({ shares }) => shares);
 }
 
 function parkedDetail({ items, customer }: FetchedSubscription): ParkedDetail {

@@ -193,6 +193,56 @@ describe("the dispute of a subscription's invoice", () => {
   });
 });
 
+describe('a subscription that is first heard of after the dispute of its payment', () => {
+  async function disputedUnseen() {
+    const opened = await shop.open('subscription', [shop.monthly]);
+    const { subscription } = await shop.pay(opened.id);
+    const payment = await latestPayment(subscription);
+    control.dispute(payment);
+    return { ...opened, subscription, payment };
+  }
+  const reasonsOf = async (customerId: string) => {
+    const rows = await mirror.database.db
+      .selectFrom('tollgate.snapshot_versions')
+      .select('changes')
+      .where('customer_id', '=', customerId)
+      .orderBy('version')
+      .execute();
+    return rows.flatMap(({ changes }) => (changes as { after: { reason: string } }[]).map(({ after }) => after.reason));
+  };
+
+  it('gives no access for a moment, when it is the dispute that tells of it', async () => {
+    const { payment, externalId, customerId } = await disputedUnseen();
+    expect(await sync(payment)).toBe('applied');
+    expect(await shop.access(externalId)).toEqual({ entitled: false, reason: 'disputed' });
+    expect(await reasonsOf(customerId)).toEqual(['disputed']);
+  });
+
+  it('gives no access for a moment, when it was paid a while ago', async () => {
+    const { subscription, payment, externalId, customerId } = await disputedUnseen();
+    control.advance({ seconds: 600 });
+    shop.followTime();
+    await mirror.sync('subscription', subscription);
+    expect(await shop.access(externalId)).toEqual({ entitled: false, reason: 'disputed' });
+    expect(await reasonsOf(customerId)).toEqual(['disputed']);
+    expect((await ledger(payment)).disputes).toHaveLength(1);
+  });
+
+  it('gives no access for a moment, when it is an earlier payment of the period that was disputed', async () => {
+    const { subscription, externalId, customerId } = await disputedUnseen();
+    const { data } = await shop.stripe.subscriptionItems.list({ subscription });
+    await shop.stripe.subscriptions.update(subscription, {
+      items: [{ id: data[0]?.id as string, quantity: 2 }],
+      proration_behavior: 'always_invoice',
+    });
+    control.advance({ seconds: 600 });
+    shop.followTime();
+    await mirror.sync('subscription', subscription);
+    expect(await shop.access(externalId)).toEqual({ entitled: false, reason: 'disputed' });
+    expect(await reasonsOf(customerId)).toEqual(['disputed']);
+  });
+});
+
 describe('the payments of subscriptions in the ledger', () => {
   it('are written down with their subscription, without a call of their own and without a fact', async () => {
     const { subscription, payment, customerId } = await subscribe();

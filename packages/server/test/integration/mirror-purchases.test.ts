@@ -328,22 +328,27 @@ describe('a payment', () => {
     expect(await world.access(project, 'racing')).toEqual({ entitled: false, reason: 'disputed' });
   });
 
+  /** A subscription that nobody here knows, paid so many seconds ago. @returns what was asked of Stripe to know it */
+  async function heardOf(name: string, paidAgo: number): Promise<string[]> {
+    const [sub, inv, cus] = [`sub_${name}`, `in_${name}`, `cus_${name}`];
+    const payment = invoicePayment(`inpay_${name}`, inv, `pi_${name}`);
+    payment.status_transitions.paid_at = Math.floor(world.deps.clock.now() / 1000) - paidAgo;
+    const paid = { status: 'paid', billing_reason: 'subscription_create', payments: { data: [payment] } };
+    const items = [item(`si_${name}`, price('price_a', 'prod_a'))];
+    world.stripe.put(customer(cus), subscription(sub, cus, items, { latest_invoice: inv }), invoice(inv, sub, paid));
+    const before = world.stripe.requests.length;
+    expect(await world.sync('subscription', sub)).toMatchObject({ status: 'applied' });
+    return world.stripe.requests.slice(before).map((request) => request.split('?')[0] as string);
+  }
+
+  it('of a while ago costs one call more when its subscription becomes known: whether it was refunded or disputed', async () => {
+    await world.addCustomer(project, 'paid', 'cus_paid');
+    expect(await heardOf('paid', 3600)).toEqual(['GET subscriptions/sub_paid', 'GET charges']);
+  });
+
   it('of the latest invoice is written down with its subscription, in the one call that fetches that', async () => {
     const customerId = await world.addCustomer(project, 'paying', 'cus_paying');
-    const paid = invoice('in_paying', 'sub_paying', {
-      status: 'paid',
-      billing_reason: 'subscription_create',
-      payments: { data: [invoicePayment('inpay_paying', 'in_paying', 'pi_paying')] },
-    });
-    const items = [item('si_paying', price('price_a', 'prod_a'))];
-    world.stripe.put(
-      customer('cus_paying'),
-      subscription('sub_paying', 'cus_paying', items, { latest_invoice: 'in_paying' }),
-      paid,
-    );
-    const before = world.stripe.requests.length;
-    await world.sync('subscription', 'sub_paying');
-    expect(world.stripe.requests.length - before).toBe(1);
+    expect(await heardOf('paying', 10)).toEqual(['GET subscriptions/sub_paying']);
     const rows = await world.database.db
       .selectFrom('tollgate.payments')
       .select(['customer_id', 'status', 'amount', 'currency', 'invoice_id', 'subscription_id'])

@@ -200,6 +200,42 @@ async function timesGained(customerId: string): Promise<number> {
   return changes.filter(({ change }) => change === 'gained').length;
 }
 
+describe('a subscription that becomes somebody’s', () => {
+  test('gives nobody access for a moment, when its payment had been disputed before', async () => {
+    const { payment, attach } = await parkedByHand();
+    tollgate.sandbox.control.dispute(payment);
+    await heard();
+    await whilePaymentsCannotBeRead(async () => {
+      const { body } = await attach('kim');
+      expect(body.sync).toEqual({ status: 'pending', reason: 'stripe_unavailable' });
+      expect(await decision('kim')).toBe('not: no_source');
+    });
+    expect(await attach('kim')).toMatchObject({ status: 200 });
+    expect(await decision('kim')).toBe('not: disputed');
+    await heard();
+    expect(await decision('kim')).toBe('not: disputed');
+    expect(await timesGained('kim')).toBe(0);
+    expect((await paymentsOf('kim')).data).toMatchObject([{ id: payment, disputes: [{ status: 'needs_response' }] }]);
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
+  });
+
+  test.each([
+    ['whose events came', {}],
+    ['of which no event came', { drop: 1 }],
+  ])('gives nobody access for a moment, when its Stripe customer is linked after a dispute %s', async (_, faults) => {
+    const externalId = `link_${Object.keys(faults).length}`;
+    const { customer, payment } = await parkedByHand();
+    tollgate.sandbox.control.setFaults(faults);
+    tollgate.sandbox.control.dispute(payment);
+    await heard();
+    await app.put(`/customers/${externalId}`, { stripe_customer_id: customer });
+    tollgate.sandbox.control.setFaults({ ...UNRULY, drop: 0 });
+    await heard();
+    await tollgate.until(async () => (await decision(externalId)) === 'not: disputed');
+    expect(await timesGained(externalId)).toBe(0);
+  });
+});
+
 describe('a subscription that goes to another customer', () => {
   test('takes its payments with it, and what became of them', async () => {
     const { stripe, sandbox } = tollgate;

@@ -38,6 +38,7 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   prices: 'price',
   invoices: 'invoice',
   invoice_payments: 'invoice_payment',
+  charges: 'charge',
   payment_intents: 'payment_intent',
   refunds: 'refund',
   disputes: 'dispute',
