@@ -58,7 +58,8 @@ export class Ledger {
   readonly #moved = new Set<string>();
   /** Events that the service said it has. */
   readonly acknowledged = new Set<string>();
-  lostSinceCalm = 0;
+  /** Stripe customers, people and products of whom an event was lost since everything was last compared. */
+  readonly #lostOf = new Set<string>();
 
   constructor(world: World) {
     this.#world = world;
@@ -66,18 +67,26 @@ export class Ledger {
 
   /** An event was recorded at Stripe: whatever it is about may have changed. */
   happened(event: StripeEvent): void {
-    const object = event.data.object as { customer?: unknown; charge?: unknown; id?: unknown; object?: unknown };
+    const customer = this.#customerOf(event.data.object);
+    if (customer === undefined) return;
+    if (this.#touched.size === 0) queueMicrotask(() => this.#look());
+    this.#touched.add(customer);
+    for (const person of this.#peopleOf(customer)) this.happenedTo(person);
+  }
+
+  #customerOf(of: unknown): string | undefined {
+    const object = of as { customer?: unknown; charge?: unknown; id?: unknown; object?: unknown };
     // A dispute names its charge alone.
     const charge = typeof object.charge === 'string' ? this.#world.store.get('charge', object.charge) : undefined;
     const customer = object.object === 'customer' ? object.id : (object.customer ?? charge?.customer);
-    if (typeof customer !== 'string') return;
-    if (this.#touched.size === 0) queueMicrotask(() => this.#look());
-    this.#touched.add(customer);
+    return typeof customer === 'string' ? customer : undefined;
+  }
+
+  /** Who pays with a Stripe customer, or was given something of it. */
+  #peopleOf(customer: string): Person[] {
     const owner = this.owners.get(customer);
-    if (owner !== undefined) this.happenedTo(owner);
-    for (const attached of this.#attached.values()) {
-      if (attached.customer === customer) this.happenedTo(attached.person);
-    }
+    const attached = [...this.#attached.values()].filter((given) => given.customer === customer);
+    return [...(owner === undefined ? [] : [owner]), ...attached.map(({ person }) => person)];
   }
 
   /** What they may do could be another thing than when they were seen last, for other reasons than time alone. */
@@ -93,8 +102,27 @@ export class Ledger {
     this.#moved.clear();
   }
 
-  lost(): void {
-    this.lostSinceCalm += 1;
+  lost(event: StripeEvent): void {
+    const { object } = event.data;
+    for (const key of this.#keysOf(this.#customerOf(object) ?? (object as { id?: string }).id ?? ''))
+      this.#lostOf.add(key);
+  }
+
+  /** Whether an event was lost that could have told of an object, or of anything else of the same people's. */
+  couldMiss(id: string): boolean {
+    const { store } = this.#world;
+    const object =
+      store.get('subscription', id) ??
+      store.get('payment_intent', id) ??
+      store.get('invoice', id) ??
+      store.get('checkout.session', id) ??
+      store.get('customer', id);
+    const customer = object === undefined ? id : (this.#customerOf(object) ?? id);
+    return this.#keysOf(customer).some((key) => this.#lostOf.has(key));
+  }
+
+  #keysOf(id: string): string[] {
+    return [id, ...this.#peopleOf(id).map(keyOf)];
   }
 
   acknowledgedEvent(event: StripeEvent): void {
@@ -123,7 +151,7 @@ export class Ledger {
       history.heard = history.states.length - 1;
       history.floor = history.heard;
     }
-    this.lostSinceCalm = 0;
+    this.#lostOf.clear();
   }
 
   currentRules(project: string): Rules {

@@ -113,6 +113,7 @@ const TRIED_OUT: readonly ((act: Act) => string | null)[] = [
   (act) => update(act, { cancel_at_period_end: false }, 'takes the cancellation back'),
   (act) => update(act, { pause_collection: { behavior: 'void' } }, 'has the collection paused'),
   (act) => update(act, { pause_collection: '' }, 'has the collection resumed'),
+  cancelNow,
 ];
 
 /** Tries things out in the portal, one after the other, faster than the service may follow. */
