@@ -80,6 +80,8 @@ export interface Parts {
   import?: Partial<Omit<Manner, 'pace'>>;
   /** Whether lost events and drift are looked for all the time, and not by reconciliations alone. Default true. */
   continuous?: boolean;
+  /** Ports of this machine, besides the service's own, to which no notice may go: the sandbox's. Default none. */
+  ownPorts?: readonly number[];
   /** How apps are told of changes. Default over HTTP; the simulation has apps of its own. */
   sendNotice?: Send;
   /** Who takes the jobs and runs them. Default `startJobs`; the simulation has an order of its own. */
@@ -185,7 +187,11 @@ export async function compose(parts: Parts): Promise<Service> {
     registerPortalRoutes(app, { db, clock, connections, log, snapshots: reader });
     registerEntitlementRoutes(app, { db, clock, reader });
     registerGrantRoutes(app, { db, clock, snapshots: reader });
-    registerNoticeRoutes(app, { db, clock, sealer: parts.sealer });
+    const ownPorts = () => [
+      ...(parts.ownPorts ?? []),
+      ...app.addresses().flatMap((at) => (typeof at === 'string' ? [] : [at.port])),
+    ];
+    registerNoticeRoutes(app, { db, clock, sealer: parts.sealer, ownPorts });
     const eventTypes = Object.keys(EVENT_TYPES);
     registerConnectionRoutes(app, {
       ...stored,
@@ -207,6 +213,7 @@ export async function compose(parts: Parts): Promise<Service> {
         clock,
         log,
         sealer: parts.sealer,
+        ownPorts,
         ...(parts.sendNotice === undefined ? {} : { send: parts.sendNotice }),
       }),
     } satisfies Partial<Record<TaskName, Task>>;

@@ -58,6 +58,7 @@ export async function start(config: Config, { log }: { log: Log }): Promise<Star
       callsPerSecond: sandbox === null ? config.reconcileCallsPerSecond : null,
       liveRefusals: config.liveRefusals,
       publicUrl: config.publicUrl,
+      ownPorts: sandbox === null ? [] : [sandbox.port],
     });
     stack.defer(() => service.close());
     // Keys are shown on the demo's page, so that it is for who tries Tollgate out on this machine and nobody else.

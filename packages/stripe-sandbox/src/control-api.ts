@@ -153,10 +153,12 @@ const OPERATIONS: Record<string, Operation> = {
 
 /**
  * Programs send JSON or nothing. A page of another site cannot send JSON without asking first, and whatever carries an
- * `Origin` is refused anyway: no web page may steer the sandbox behind somebody's back.
+ * `Origin` is refused anyway: no web page may steer the sandbox behind somebody's back. Nor may a webhook that somebody
+ * had sent here.
  */
 function readJson(request: AskedRequest): Given {
   if (request.headers.origin !== undefined) throw unauthorized('The control API is not for web pages.');
+  if (request.headers['webhook-id'] !== undefined) throw unauthorized('The control API is not for webhooks.');
   if (request.body === '') return {};
   let parsed: unknown;
   try {

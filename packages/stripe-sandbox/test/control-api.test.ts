@@ -60,9 +60,10 @@ test('faults are set and cleared from outside, and nonsense is refused', async (
   expect((await stripe.products.list()).data).toEqual([]);
 });
 
-test('a web page cannot steer the sandbox, and unknown operations are refused', async () => {
+test('neither a web page nor a webhook can steer the sandbox, and unknown operations are refused', async () => {
   const { call } = await controlled();
   expect((await call('POST', 'reset', {}, { Origin: 'https://evil.example' })).status).toBe(401);
+  expect((await call('POST', 'reset', {}, { 'Webhook-Id': 'ntc_1' })).status).toBe(401);
   expect((await call('POST', 'rockets')).status).toBe(404);
   expect((await call('POST', 'advance', { seconds: 'many' })).body).toMatchObject({ error: { param: 'seconds' } });
 });

@@ -85,9 +85,12 @@ test('a button that does not exist is refused', async () => {
   expect((await press({ action: 'explode' })).status).toBe(400);
 });
 
-test("another site's form does nothing", async () => {
+test.each([
+  ["another site's form", { origin: 'https://evil.example' }],
+  ['a webhook', { 'webhook-id': 'ntc_1' }],
+])('%s does nothing', async (_, headers) => {
   const before = sandbox.control.state().now;
-  const answer = await press({ action: 'advance', by: 'month' }, { origin: 'https://evil.example' });
+  const answer = await press({ action: 'advance', by: 'month' }, headers);
   expect(answer.status).toBe(403);
   expect(sandbox.control.state().now - before).toBeLessThan(60);
 });

@@ -28,12 +28,12 @@ export interface EndpointPatch {
  * @throws TollgateError `not_found`, `invalid_request`
  */
 export async function updateEndpoint(
-  { db, clock }: NoticeDeps,
+  { db, clock, ownPorts }: NoticeDeps,
   { projectId, endpointId }: EndpointTarget,
   patch: EndpointPatch,
   context: AuditContext,
 ): Promise<EndpointRow> {
-  if (patch.url !== undefined) refuseBadUrl(patch.url);
+  if (patch.url !== undefined) refuseBadUrl(patch.url, ownPorts);
   const now = clock.now();
   return await db.transaction().execute(async (tx) => {
     const before = await lockEndpoint(tx, projectId, endpointId);

@@ -23,11 +23,11 @@ export interface CreatedEndpoint {
  *   `encryption_key_missing`
  */
 export async function createEndpoint(
-  { db, clock, sealer }: NoticeDeps,
+  { db, clock, sealer, ownPorts }: NoticeDeps,
   { projectId, url, description }: { projectId: string; url: string; description: string | null },
   context: AuditContext,
 ): Promise<CreatedEndpoint> {
-  refuseBadUrl(url);
+  refuseBadUrl(url, ownPorts);
   const now = clock.now();
   const id = newId('whe');
   const signingSecret = newSigningSecret();
@@ -62,8 +62,8 @@ export function withoutQuery(url: string): string {
 }
 
 /** @throws TollgateError `invalid_request` */
-export function refuseBadUrl(url: string): void {
-  const message = endpointProblem(url);
+export function refuseBadUrl(url: string, ownPorts: NoticeDeps['ownPorts']): void {
+  const message = endpointProblem(url, ownPorts?.());
   if (message !== null) throw new TollgateError('invalid_request', `url ${message}.`, [{ path: 'url', message }]);
 }
 

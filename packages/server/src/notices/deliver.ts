@@ -171,12 +171,12 @@ class Pass {
 
   /** What cannot be signed fails like what cannot be sent: whoever looks at the endpoint sees why. */
   async #send({ id: noticeId, body }: PendingNotice, sentAt: Date): Promise<Outcome> {
-    const { clock, sealer, send = sendOverHttp } = this.#deps;
+    const { clock, sealer, ownPorts, send = sendOverHttp } = this.#deps;
     const { id, url } = this.#endpoint;
     try {
       const secrets = openSecrets(sealer, { id, secrets: this.#secrets }, clock.now());
       const headers = signedHeaders(noticeId, body, secrets, sentAt);
-      return await send({ url, headers, body, signal: this.#signal });
+      return await send({ url, headers, body, signal: this.#signal, ownPorts: ownPorts?.() });
     } catch (error) {
       if (error instanceof SealError) return { error: error.message };
       throw error;

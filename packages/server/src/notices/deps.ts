@@ -7,4 +7,6 @@ export interface NoticeDeps {
   clock: Clock;
   /** Null: no signing secret can be kept, and no endpoint made. */
   sealer: Sealer | null;
+  /** Ports of this machine where the service itself answers, or what belongs to it: no notice goes there. Default none. */
+  ownPorts?: () => readonly number[];
 }

@@ -7,6 +7,8 @@ export interface Outgoing {
   headers: Readonly<Record<string, string>>;
   body: string;
   signal: AbortSignal;
+  /** Of this machine, where nothing is sent. Default none. */
+  ownPorts?: readonly number[] | undefined;
 }
 
 /** What came of sending: the answer's status, or why there was none. */
@@ -18,18 +20,18 @@ export type Send = (outgoing: Outgoing) => Promise<Outcome>;
 const TIMEOUT_MS = 10_000;
 
 /** Sends one notice. Redirects are not followed, and of the answer nothing but its status is read. */
-export const sendOverHttp: Send = ({ url, headers, body, signal }) =>
+export const sendOverHttp: Send = ({ url, headers, body, signal, ownPorts }) =>
   new Promise((resolve) => {
-    const problem = endpointProblem(url);
+    const problem = endpointProblem(url, ownPorts);
     if (problem !== null) {
       resolve({ error: `The URL ${problem}.` });
       return;
     }
-    const { protocol } = new URL(url);
-    const request = (protocol === 'https:' ? https : http)(url, {
+    const target = new URL(url);
+    const request = (target.protocol === 'https:' ? https : http)(target, {
       method: 'POST',
       headers: { ...headers, 'content-length': Buffer.byteLength(body) },
-      lookup: guardedLookup(protocol),
+      lookup: guardedLookup(target, ownPorts),
       signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
     request.on('response', (response) => {

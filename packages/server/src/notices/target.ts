@@ -1,12 +1,18 @@
-/** Where notices may go: never to the addresses by which a machine is asked for its own secrets. */
+/**
+ * Where notices may go: never to the addresses by which a machine is asked for its own secrets, nor to the service itself
+ * and its sandbox, which trust what comes from this machine.
+ */
 import { lookup as resolve } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /** What this machine and its network are: there `http` is as good as it gets. */
 const OWN = new BlockList();
+const LOOPBACK = new BlockList();
 /** Link-local addresses (a cloud's metadata service among them), and those that are nobody's. */
 const FORBIDDEN = new BlockList();
 
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
 for (const [net, prefix] of [
   ['127.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -28,6 +34,8 @@ for (const [net, prefix] of [
 FORBIDDEN.addAddress('::', 'ipv6');
 FORBIDDEN.addSubnet('fe80::', 10, 'ipv6');
 FORBIDDEN.addSubnet('ff00::', 8, 'ipv6');
+/** Teredo: a way to a computer behind somebody's router, by IPv4 addresses that it carries. */
+FORBIDDEN.addSubnet('2001::', 32, 'ipv6');
 /** There clouds answer too: AWS, Google, Oracle, Alibaba, Azure. */
 for (const address of ['fd00:ec2::254', 'fd20:ce::254', 'fd00:c1::a9fe:a9fe']) FORBIDDEN.addAddress(address, 'ipv6');
 for (const address of ['100.100.100.200', '168.63.129.16', '192.0.0.192']) FORBIDDEN.addAddress(address, 'ipv4');
@@ -38,13 +46,15 @@ const TRANSLATED = [
   { prefix: /^64:ff9b:1:/, at: 6 },
   { prefix: /^2002:/, at: 1 },
   { prefix: /^0:0:0:0:0:(?:0|ffff):/, at: 6 },
+  { prefix: /^0:0:0:0:ffff:0:/, at: 6 },
 ] as const;
 
 /**
  * Why a URL cannot be an endpoint, as far as its text tells; null when it can.
  * @param text - as the app wrote it
+ * @param ownPorts - of this machine, where the service itself answers, or what belongs to it
  */
-export function endpointProblem(text: string): string | null {
+export function endpointProblem(text: string, ownPorts: readonly number[] = []): string | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || /[\s\p{Cc}]/u.test(text)) {
     return 'must be a whole URL such as https://app.example.com/tollgate';
@@ -52,15 +62,19 @@ export function endpointProblem(text: string): string | null {
   if (url.username !== '' || url.password !== '') return 'must not carry a user name or password';
   if (url.hash !== '') return 'must not have a fragment';
   const address = literalAddress(url);
-  return address === null ? null : addressProblem(address, url.protocol);
+  return address === null ? null : addressProblem(address, url, ownPorts);
 }
 
-/** Why nothing is sent to an address; null when it is. */
-export function addressProblem(address: string, protocol: string): string | null {
+/** Why nothing is sent to a URL whose host has an address; null when it is. */
+export function addressProblem(address: string, url: URL, ownPorts: readonly number[] = []): string | null {
   const plain = isIP(address) === 6 ? (translated(address) ?? address) : address;
   const kind = isIP(plain) === 6 ? 'ipv6' : 'ipv4';
   if (FORBIDDEN.check(plain, kind)) return `must not lead to ${address}, which no app can have`;
-  if (protocol === 'http:' && !OWN.check(plain, kind)) {
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+  if (ownPorts.includes(port) && LOOPBACK.check(plain, kind)) {
+    return `must not lead to port ${port} of this machine, which is Tollgate's own`;
+  }
+  if (url.protocol === 'http:' && !OWN.check(plain, kind)) {
     return 'may use http only within this machine and private networks; use https';
   }
   return null;
@@ -98,10 +112,10 @@ function literalAddress({ hostname }: URL): string | null {
  * A name lookup that fails where an address may not be sent to: the connection is made to what was checked, however
  * often the name's answer changes.
  */
-export function guardedLookup(protocol: string): LookupFunction {
+export function guardedLookup(url: URL, ownPorts: readonly number[] = []): LookupFunction {
   return (hostname, options, done) => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const problem = error ?? refusal(hostname, addresses, protocol);
+      const problem = error ?? refusal(hostname, addresses, url, ownPorts);
       const [first] = addresses ?? [];
       if (problem !== null || first === undefined) done(problem ?? new Error(`${hostname} has no address.`), '');
       else if (options.all === true) done(null, addresses);
@@ -110,9 +124,14 @@ export function guardedLookup(protocol: string): LookupFunction {
   };
 }
 
-function refusal(hostname: string, addresses: readonly { address: string }[], protocol: string): Error | null {
+function refusal(
+  hostname: string,
+  addresses: readonly { address: string }[],
+  url: URL,
+  ownPorts: readonly number[],
+): Error | null {
   for (const { address } of addresses) {
-    const problem = addressProblem(address, protocol);
+    const problem = addressProblem(address, url, ownPorts);
     if (problem !== null) return new Error(`${hostname} ${problem}.`);
   }
   return null;

@@ -82,6 +82,12 @@ describe('the process', () => {
       }),
     });
     expect(granted.status).toBe(201);
+    const inside = await fetch(`${url}/api/v1/webhook-endpoints`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${secret}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ url: `${shown(first, 'Stripe sandbox')}_sandbox/reset` }),
+    });
+    expect([inside.status, await inside.text()]).toEqual([400, expect.stringContaining("Tollgate's own")]);
     first.child.kill('SIGTERM');
     expect(await first.exited).toBe(0);
 

@@ -93,6 +93,7 @@ async function grant(customerId: string, more: object = {}): Promise<{ id: strin
 const revoke = async (id: string) => await tollgate.admin.post('/admin/revoke', { grant_id: id, reason: 'a test' });
 const arrived = async (customerId: string, count: number) =>
   await tollgate.until(() => receiver.of(customerId).length >= count, 10_000, `${count} notices of ${customerId}`);
+const show = async (id: string) => (await tollgate.secret.get(`/webhook-endpoints/${id}`)).body;
 const entitlements = async (customerId: string) =>
   (await tollgate.secret.get(`/entitlements?customer_id=${customerId}`)).body;
 
@@ -388,8 +389,6 @@ describe('a delivery that fails', () => {
     return { secrets };
   }
 
-  const show = async (id: string) => (await tollgate.secret.get(`/webhook-endpoints/${id}`)).body;
-
   /** The next attempt is due, without waiting for it. */
   async function makeDue(id: string, ask = true): Promise<void> {
     await tollgate.database.pool.query(
@@ -512,6 +511,25 @@ describe('an endpoint', () => {
       const { status, body } = await tollgate.secret.post('/webhook-endpoints', { url });
       expect([url, status, body.code, body.errors[0].path]).toEqual([url, 400, 'invalid_request', 'url']);
     }
+  });
+
+  it('is refused where the service itself or its sandbox answers, and nothing is sent there by another name', async () => {
+    const { port } = tollgate.sandbox;
+    const ports = [port, new URL(tollgate.url).port];
+    const { id } = await endpoint(`http://localhost:${port}/_sandbox/reset`);
+    for (const url of ports.map((own) => `http://127.0.0.1:${own}/_sandbox/reset`)) {
+      for (const answer of [
+        await tollgate.secret.post('/webhook-endpoints', { url }),
+        await tollgate.secret.patch(`/webhook-endpoints/${id}`, { url }),
+      ]) {
+        expect([url, answer.status, answer.body.errors?.[0].path]).toEqual([url, 400, 'url']);
+      }
+    }
+    await tollgate.stripe.customers.create({ email: 'still@there.example' });
+    await grant('u_inside');
+    await tollgate.until(async () => (await show(id)).last_error !== null);
+    expect((await show(id)).last_error).toMatch(/Tollgate's own/);
+    expect((await tollgate.stripe.customers.list()).data).not.toEqual([]);
   });
 
   it('shows its secret once, and keeps it sealed', async () => {

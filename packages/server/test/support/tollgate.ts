@@ -69,6 +69,7 @@ export async function startTollgate(options: TollgateOptions = {}): Promise<Toll
     limits: { rateLimit: { max: 100_000, windowMs: 1_000 }, failedAttempts: { max: 100_000, windowMs: 1_000 } },
     // What a test leaves undelivered is not to be found by itself.
     continuous: false,
+    ownPorts: [sandbox.port],
     ...parts,
     clock,
     database: { connectionString: database.url },

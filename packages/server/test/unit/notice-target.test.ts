@@ -15,6 +15,8 @@ describe('where notices may go', () => {
     'https://192.168.0.7/',
     'https://[64:ff9b::93.184.216.34]/',
     'http://[fd12:3456::1]/',
+    'http://[::ffff:0:10.1.2.3]/',
+    'https://[2001:1::1]/',
   ])('%s is fine', (url) => {
     expect(endpointProblem(url)).toBeNull();
   });
@@ -40,6 +42,10 @@ describe('where notices may go', () => {
     ['https://[64:ff9b:1::a9fe:a9fe]/', /no app can have/],
     ['https://[2002:a9fe:a9fe::1]/', /no app can have/],
     ['https://[::169.254.169.254]/', /no app can have/],
+    ['https://[::ffff:0:169.254.169.254]/', /no app can have/],
+    // Teredo, which hides its IPv4 address among others: no app is found there.
+    ['https://[2001:0:a9fe:a9fe::1]/', /no app can have/],
+    ['https://[2001::5601:5601]/', /no app can have/],
     ['https://0.0.0.0/', /no app can have/],
     // As browsers and Node read numbers: the same address in disguise.
     ['https://2852039166/', /no app can have/],
@@ -48,13 +54,34 @@ describe('where notices may go', () => {
     expect(endpointProblem(url)).toMatch(message);
   });
 
+  it.each([
+    'http://127.0.0.1:3001/_sandbox/reset',
+    'https://127.0.0.1:3001/',
+    'http://127.9.9.9:3001/',
+    'http://[::1]:3001/',
+    'http://[::ffff:127.0.0.1]:3001/',
+    'http://127.0.0.1/',
+  ])('%s is refused where the service itself answers there', (url) => {
+    expect(endpointProblem(url)).toBeNull();
+    expect(endpointProblem(url, [80, 3001])).toMatch(/Tollgate's own/);
+  });
+
+  it('another port of this machine, or that port of another machine, is fine', () => {
+    for (const url of ['http://127.0.0.1:3002/', 'http://10.1.2.3:3001/', 'https://app.example.com:3001/']) {
+      expect([url, endpointProblem(url, [80, 3001])]).toEqual([url, null]);
+    }
+  });
+
   it('knows IPv4 addresses in the clothes of IPv6', () => {
-    expect(addressProblem('::ffff:10.0.0.1', 'http:')).toBeNull();
-    expect(addressProblem('::ffff:169.254.169.254', 'https:')).toMatch(/no app/);
+    expect(addressProblem('::ffff:10.0.0.1', new URL('http://x/'))).toBeNull();
+    expect(addressProblem('::ffff:169.254.169.254', new URL('https://x/'))).toMatch(/no app/);
   });
 
   it('looks a name up, and refuses what it leads to', async () => {
-    const lookup = guardedLookup('http:');
+    const url = new URL('http://localhost:3001/');
+    const own = await new Promise((resolve) => guardedLookup(url, [3001])('localhost', {}, resolve));
+    expect(own).toMatchObject({ message: expect.stringContaining("Tollgate's own") });
+    const lookup = guardedLookup(url);
     const address = await new Promise((resolve, reject) =>
       lookup('localhost', {}, (error, found) => (error ? reject(error) : resolve(found))),
     );

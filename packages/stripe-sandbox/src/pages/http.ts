@@ -49,9 +49,10 @@ function header(request: PageRequest, name: string): string | undefined {
 
 /**
  * Whether a form was sent by one of these pages, or by a program (which sends no `Origin`): another site's page must
- * not move the clock or cancel a subscription behind somebody's back.
+ * not move the clock or cancel a subscription behind somebody's back, nor a webhook that somebody had sent here.
  */
 export function isOwnForm(request: PageRequest): boolean {
+  if (header(request, 'webhook-id') !== undefined) return false;
   const site = header(request, 'sec-fetch-site');
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
   const origin = header(request, 'origin');
