@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { attributeBy } from '../mirror/attribute.ts';
 import { fetchShares } from '../mirror/fetch-invoice-payment.ts';
 import { fetchSubscription } from '../mirror/fetch-subscription.ts';
@@ -21,6 +22,29 @@ export async function listSigns(work: Work, after: string | null) {
 }
 
 /**
+ * The Stripe customers of whose payments some were refunded or disputed: their subscriptions are not applied from the list,
+ * since each is to be known together with what became of its payments.
+ */
+export async function payersWithMoneyBack({
+  connection,
+  ask,
+  signal,
+}: Pick<Work, 'connection' | 'ask' | 'signal'>): Promise<ReadonlySet<string>> {
+  const payers = new Set<string>();
+  for (let startingAfter: string | undefined; ; ) {
+    signal.throwIfAborted();
+    const page = { limit: 100, startingAfter, withCharge: true };
+    const { data, has_more: more } = await ask('invoice_payment', () => listMoneyBack(connection, page));
+    for (const { charge } of data) {
+      const payer = typeof charge === 'string' ? null : idOrNull(charge?.customer);
+      if (payer !== null) payers.add(payer);
+    }
+    startingAfter = data.at(-1)?.id;
+    if (!more || startingAfter === undefined) return payers;
+  }
+}
+
+/**
  * A page of refunds and disputes, for the payments of subscriptions' invoices. Those of purchases have come with the
  * purchase. @returns the import as it is afterwards
  */
@@ -30,7 +54,9 @@ export async function importMoneyBack(work: Work, page: readonly Sign[], place: 
   const intentsOf = (signs: readonly Sign[]) =>
     [...new Set(signs.map((sign) => idOrNull(sign.payment_intent)))].filter((id) => id !== null);
   const fresh = intentsOf(page.filter(({ id }) => !known.has(id)));
-  const unchanged = (await ownersOf(work, intentsOf(page))).filter(({ intent }) => !fresh.includes(intent)).length;
+  const old = (await ownersOf(work, intentsOf(page))).map(({ intent }) => intent).filter((id) => !fresh.includes(id));
+  const along = await broughtAlong(work, old);
+  const unchanged = old.length - along;
   const rules = await rulesOf(work);
   const one = async (ref: { type: 'payment'; id: string }): Promise<SyncedOne | null> => {
     const whose = await whoseIs(work, ref.id);
@@ -45,7 +71,7 @@ export async function importMoneyBack(work: Work, page: readonly Sign[], place: 
     return await readable(work, ref, () => one(ref));
   });
   const found = done.filter((one) => one !== null);
-  const counted: Record<string, number> = { money_back: found.length + unchanged, unchanged };
+  const counted: Record<string, number> = { money_back: found.length + old.length, unchanged, applied: along };
   for (const { counted: as } of found) counted[as] = (counted[as] ?? 0) + 1;
   const report: PageReport = {
     counted,
@@ -72,6 +98,20 @@ async function knownSigns({ db, connection }: Work, page: readonly Sign[]): Prom
     return row !== undefined && row.status === status && Number(row.amount) === amount;
   });
   return new Set(same.map(({ id }) => id));
+}
+
+/** How many of the payments this import has brought together with their subscriptions. */
+async function broughtAlong({ db, projectId, row }: Work, intents: readonly string[]): Promise<number> {
+  const versions = await db
+    .selectFrom('tollgate.fact_versions')
+    .select('object_id')
+    .distinct()
+    .where('project_id', '=', projectId)
+    .where('kind', '=', 'invoice_payment')
+    .where((of) => of('object_id', '=', of.fn.any(of.val([...intents]))))
+    .where(sql<boolean>`cause = ${JSON.stringify({ type: 'import', id: row.id })}::jsonb`)
+    .execute();
+  return versions.length;
 }
 
 /** Whose of the project's customers payments of invoices are that are known to have had money go back. */

@@ -21,7 +21,9 @@ export interface ChosenProducts {
  * Which of the account's products are the project's to take: those that were named, or all that are nobody else's.
  * @throws TollgateError `conflict` when one that was named is somebody else's, `not_found` when Stripe has it not
  */
-export async function chooseProducts(work: Omit<Work, 'products' | 'declared'>): Promise<ChosenProducts> {
+export async function chooseProducts(
+  work: Omit<Work, 'products' | 'declared' | 'payersWithMoneyBack'>,
+): Promise<ChosenProducts> {
   const { request } = work.row;
   const wanted = request.products === 'all' ? null : new Set(request.products.map(({ product }) => product));
   const known = await knownProducts(work);
@@ -77,7 +79,10 @@ export async function importProducts(work: Work, elsewhere: number): Promise<Pag
 type Known = ReadonlyMap<string, string>;
 
 /** Products of the connection, with the project that has each. */
-async function knownProducts({ db, connection }: Omit<Work, 'products' | 'declared'>): Promise<Known> {
+async function knownProducts({
+  db,
+  connection,
+}: Omit<Work, 'products' | 'declared' | 'payersWithMoneyBack'>): Promise<Known> {
   const rows = await db
     .selectFrom('tollgate.products')
     .select(['id', 'project_id'])
@@ -87,7 +92,7 @@ async function knownProducts({ db, connection }: Omit<Work, 'products' | 'declar
 }
 
 function isElsewhere(
-  { connection, projectId }: Omit<Work, 'products' | 'declared'>,
+  { connection, projectId }: Omit<Work, 'products' | 'declared' | 'payersWithMoneyBack'>,
   product: Stripe.Product,
   known: Known,
 ): boolean {

@@ -8,7 +8,7 @@ import { longTask } from '../platform/long-work.ts';
 import { askingOf, type Manner, mannerOf } from '../stripe/manner.ts';
 import { importCustomers, listCustomers } from './customers.ts';
 import { declaredBy } from './declared.ts';
-import { importMoneyBack, listSigns } from './money-back.ts';
+import { importMoneyBack, listSigns, payersWithMoneyBack } from './money-back.ts';
 import { importPayments, listPaidInvoices } from './payments.ts';
 import { chooseProducts, importProducts } from './products.ts';
 import { countsOf, type Place, placeOf, STEPS, type StepName, saveProgress } from './progress.ts';
@@ -73,8 +73,10 @@ async function workThrough(
   };
   const { mine: products, elsewhere, all } = await chooseProducts(bare);
   const declared = declaredBy(begun.request, { projectId, links, takesUnclaimed: links && all });
-  let work: Work = { ...bare, products, declared };
   const from = placeOf(begun);
+  const isToKnow = !begun.dry_run && (from.step === 'products' || from.step === 'subscriptions');
+  const payers = isToKnow ? await payersWithMoneyBack(bare) : new Set<string>();
+  let work: Work = { ...bare, products, declared, payersWithMoneyBack: payers };
   for (const step of STEPS.slice(STEPS.indexOf(from.step))) {
     if (step === 'products') {
       const report = await importProducts(work, elsewhere);

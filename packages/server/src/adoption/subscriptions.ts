@@ -71,7 +71,9 @@ export async function importSubscriptions(work: Work, page: readonly Stripe.Subs
 
   const cause = { type: 'import', id: row.id } as const;
   let current = row;
-  const together = fresh.filter(({ fact }) => !stored.has(fact.id));
+  const together = fresh.filter(
+    ({ fact, customer }) => !stored.has(fact.id) && !work.payersWithMoneyBack.has(customer.id),
+  );
   const applied = await db.transaction().execute(async (tx) => {
     const now = clock.now();
     const { ids, customers } = await applyListed(tx, work.connection, work.projectId, together, { cause, now });

@@ -21,6 +21,8 @@ export interface Work extends MirrorDeps, Pick<CatalogDeps, 'requestRecomputatio
   /** The products that the project has, or would have. */
   products: ReadonlySet<string>;
   declared: NonNullable<SyncRequest['declared']>;
+  /** Stripe customers of whose payments some were refunded or disputed; none of them in a dry run. */
+  payersWithMoneyBack: ReadonlySet<string>;
   pageSize: number;
   signal: AbortSignal;
   ask: Ask;

@@ -100,6 +100,13 @@ async function buyer(more: object = {}, price = pro.lifetime) {
 const isEntitled = async (customerId: string, app: Client = tollgate.secret): Promise<boolean> =>
   (await app.get(`/check?customer_id=${encodeURIComponent(customerId)}&feature=pro`)).body.entitled;
 
+/** How often a customer has gained anything, be it for a moment. */
+async function timesGained(customerId: string): Promise<number> {
+  const { body } = await tollgate.secret.get(`/entitlements/history?customer_id=${customerId}`);
+  const changes: { change: string }[] = body.data.flatMap((version: { changes: object[] }) => version.changes);
+  return changes.filter(({ change }) => change === 'gained').length;
+}
+
 /** What a reconciliation of everything finds, but for what is parked: that stays until a person decides. */
 async function foundWrong() {
   return (await reconcile(tollgate)).drifts.filter(({ kind }) => kind !== 'unattributed');
@@ -291,6 +298,7 @@ describe('money that went back', () => {
     const gained = (await all(done.id, 'customers')).map(({ customer_id }) => customer_id);
     expect(gained).toContain('part_back');
     expect(gained).not.toContain('money_back');
+    expect(await timesGained('money_back')).toBe(0);
     expect(await foundWrong()).toEqual([]);
 
     const again = await importAll();
