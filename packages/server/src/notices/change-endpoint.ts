@@ -24,7 +24,8 @@ export interface EndpointPatch {
 }
 
 /**
- * Changes an endpoint. One that is enabled again is sent what it missed.
+ * Changes an endpoint. One that is enabled again, or has another address, is sent what it missed. Where nothing changes,
+ * nothing is written down.
  * @throws TollgateError `not_found`, `invalid_request`
  */
 export async function updateEndpoint(
@@ -37,31 +38,41 @@ export async function updateEndpoint(
   const now = clock.now();
   return await db.transaction().execute(async (tx) => {
     const before = await lockEndpoint(tx, projectId, endpointId);
-    const status = patch.status ?? before.status;
+    const changes = changesOf(before, patch);
+    if (Object.keys(changes).length === 0) return before;
+    // A new address, or a new beginning, is not judged by what failed before.
+    const anew = changes.url !== undefined || changes.status !== undefined;
     const row = await tx
       .updateTable('tollgate.webhook_endpoints')
       .set({
-        ...(patch.url === undefined ? {} : { url: patch.url }),
-        ...(patch.description === undefined ? {} : { description: patch.description }),
-        status,
-        disabled_reason: status === 'enabled' ? null : (before.disabled_reason ?? 'requested'),
-        // A new address, or a new beginning, is not judged by what failed before.
-        failing_since: null,
-        retry_at: null,
+        ...changes,
+        ...(changes.status === undefined
+          ? {}
+          : { disabled_reason: changes.status === 'enabled' ? null : ('requested' as const) }),
+        ...(anew ? { failing_since: null, retry_at: null } : {}),
         updated_at: new Date(now),
       })
       .where('id', '=', endpointId)
       .returningAll()
       .executeTakeFirstOrThrow();
-    if (row.status === 'enabled') {
+    if (anew && row.status === 'enabled') {
       await makeDue(tx, endpointId);
       await requestDelivery(tx, endpointId);
     }
-    const changes = { ...patch, ...(patch.url === undefined ? {} : { url: withoutQuery(patch.url) }) };
-    const detail = { endpoint: endpointId, changes };
+    const shown = { ...changes, ...(changes.url === undefined ? {} : { url: withoutQuery(changes.url) }) };
+    const detail = { endpoint: endpointId, changes: shown };
     await recordAudit(tx, { ...context, action: 'webhook_endpoint.updated', projectId, detail }, now);
     return row;
   });
+}
+
+/** What of a patch is not so already. */
+function changesOf(before: EndpointRow, { url, description, status }: EndpointPatch): EndpointPatch {
+  return {
+    ...(url === undefined || url === before.url ? {} : { url }),
+    ...(description === undefined || description === before.description ? {} : { description }),
+    ...(status === undefined || status === before.status ? {} : { status }),
+  };
 }
 
 /**

@@ -288,6 +288,42 @@ describe('a delivery that fails', () => {
     expect(await show(id)).toMatchObject({ status: 'enabled', disabled_reason: null, failing_since: null });
   });
 
+  it('is forgotten by a new address or a new beginning, and by nothing else that is changed', async () => {
+    const { id } = await endpoint();
+    const failing = async () => {
+      await tollgate.database.pool.query(
+        `update tollgate.webhook_endpoints set failing_since = now() - interval '4 days', retry_at = now() + interval '1 hour'
+          where id = $1`,
+        [id],
+      );
+      return [(await show(id)).failing_since, await retryAt()];
+    };
+    const retryAt = async () =>
+      (await tollgate.database.pool.query('select retry_at from tollgate.webhook_endpoints where id = $1', [id]))
+        .rows[0].retry_at;
+    const updates = async () =>
+      (await tollgate.admin.get(`/admin/audit?action=webhook_endpoint.updated&limit=100`)).body.data.filter(
+        ({ detail }: { detail: { endpoint: string } }) => detail.endpoint === id,
+      );
+    const patch = async (body: object) => (await tollgate.secret.patch(`/webhook-endpoints/${id}`, body)).body;
+
+    const before = await failing();
+    const shown = await show(id);
+    for (const nothing of [{}, { url: receiver.url }, { status: 'enabled' }, { description: null }]) {
+      expect([nothing, await patch(nothing)]).toEqual([nothing, shown]);
+    }
+    expect(await updates()).toEqual([]);
+    expect(await patch({ description: 'Ours', status: 'enabled' })).toMatchObject({ description: 'Ours' });
+    expect([(await show(id)).failing_since, await retryAt()]).toEqual(before);
+    expect((await updates()).map(({ detail }: { detail: object }) => detail)).toEqual([
+      { endpoint: id, changes: { description: 'Ours' } },
+    ]);
+    for (const anew of [{ url: `${receiver.url}/new` }, { status: 'disabled' }, { status: 'enabled' }]) {
+      await failing();
+      expect([anew, await patch(anew), await retryAt()]).toMatchObject([anew, { failing_since: null, ...anew }, null]);
+    }
+  });
+
   it('with 410 disables the endpoint', async () => {
     const { id } = await endpoint();
     receiver.answer = () => 410;
