@@ -81,6 +81,7 @@ export async function createConnection(
       connection: id,
       account: accountId,
       livemode,
+      api_base: apiBase,
       secret_key: hintOf(secretKey),
       webhook_secrets: secrets,
     };

@@ -18,7 +18,7 @@ export function livemodeOf(secretKey: string): boolean {
 
 /**
  * Another Stripe-compatible host must not get the key in the clear: https, or http on this machine for a test key.
- * @returns without a slash at the end
+ * @returns its origin: `https://stripe.example`
  * @throws TollgateError `invalid_request`
  */
 export function safeApiBase(apiBase: string, livemode: boolean): string {
@@ -31,8 +31,10 @@ export function safeApiBase(apiBase: string, livemode: boolean): string {
         : url.protocol === 'http:' && (livemode || !isLoopbackHost(url.hostname))
           ? 'must be https (http only on loopback, for a test key): the key would be sent in the clear'
           : null;
-  if (message === null) return apiBase.replace(/\/+$/, '');
-  throw new TollgateError('invalid_request', `api_base ${message}.`, [{ path: 'api_base', message }]);
+  if (message !== null) {
+    throw new TollgateError('invalid_request', `api_base ${message}.`, [{ path: 'api_base', message }]);
+  }
+  return new URL(apiBase).origin;
 }
 
 /**

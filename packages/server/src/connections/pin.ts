@@ -34,7 +34,7 @@ export function pinOrRefuse(
     ]);
   }
   if (answer.status === 'unreachable') {
-    throw new TollgateError('stripe_unavailable', 'Stripe cannot be reached to check the key. Try again shortly.', [], {
+    throw new TollgateError('stripe_unavailable', `${answer.why} The key was not checked. Try again shortly.`, [], {
       retry_after: 5,
     });
   }

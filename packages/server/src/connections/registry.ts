@@ -37,7 +37,7 @@ const LOOK_AGAIN_MS = 60_000;
 type Entry = { status: 'ready'; connection: StripeConnection } & KeyName;
 type Unusable = { status: 'unusable'; problem: string };
 
-/** @throws ConnectionsError when a stored connection cannot be opened, or a key is of another account than it was */
+/** @throws ConnectionsError when a stored secret cannot be opened, or a key of the settings is of another account than it was */
 export async function createRegistry(options: RegistryOptions): Promise<ConnectionRegistry> {
   const { db, log, environment, clock, sealer } = options;
   const verifier = createVerifier(options);
@@ -117,7 +117,9 @@ export async function createRegistry(options: RegistryOptions): Promise<Connecti
   const heard = await listen(options.database, CONNECTIONS_CHANNEL, reloadQuietly, reloadQuietly, log);
   try {
     await reload();
-    const refusals = await verifier.verify(ready());
+    await verifier.verify(ready());
+    // The others can be put right over the API, which has to be there for that.
+    const refusals = environment.ids().flatMap((id) => verifier.refusalOf({ id, sealedKey: null }) ?? []);
     if (refusals.length > 0) throw new ConnectionsError(refusals);
     await reload();
   } catch (error) {

@@ -10,9 +10,8 @@ export interface Verifier {
   /**
    * Asks Stripe whose the keys are that it was not asked about yet, and keeps what is learned. Stripe being away, or not
    * telling, is no reason to refuse.
-   * @returns a sentence for each key that is of another account than its connection
    */
-  verify(keys: readonly Key[]): Promise<string[]>;
+  verify(keys: readonly Key[]): Promise<void>;
   /** `acct_…` when this process heard from Stripe that the key is of the connection's account. */
   accountOf(key: KeyName): string | null;
   /** Why the key must not be used; null: it may, as far as is known. */
@@ -35,7 +34,7 @@ export const ANSWER_WITHIN_MS = 3_000;
 type Verdict =
   | { status: 'verified'; accountId: string }
   | { status: 'refused'; sentence: string }
-  | { status: Exclude<AccountAnswer['status'], 'known'> };
+  | Exclude<AccountAnswer, { status: 'known' }>;
 
 export function createVerifier(deps: { db: Database; clock: Clock; log: Log }): Verifier {
   const verdicts = new Map<string, { sealedKey: string | null; verdict: Verdict }>();
@@ -53,7 +52,6 @@ export function createVerifier(deps: { db: Database; clock: Clock; log: Log }): 
         if (of(key)?.status !== verdict.status) tell(deps.log, key.id, verdict);
         verdicts.set(key.id, { sealedKey: key.sealedKey, verdict });
       }
-      return found.flatMap(({ verdict }) => (verdict.status === 'refused' ? [verdict.sentence] : []));
     },
     accountOf: (key) => {
       const verdict = of(key);
@@ -114,7 +112,7 @@ function tell(log: Log, connection: string, verdict: Verdict): void {
       log.error({ connection }, 'Stripe does not take the key of a connection. Replace it');
       return;
     case 'unreachable':
-      log.warn({ connection }, 'Stripe cannot be reached, so it is not known yet whose account a key is of');
+      log.warn({ connection, why: verdict.why }, 'It is not known yet whose account a key is of');
       return;
     default:
       verdict satisfies never;

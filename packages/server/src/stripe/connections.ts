@@ -1,5 +1,6 @@
 import Stripe from 'stripe';
 import { notFound } from '../platform/errors.ts';
+import { understandable } from './http-client.ts';
 
 /** The version of Stripe's API that this code reads and writes, whatever the account's own default is. */
 export const STRIPE_API_VERSION = '2026-10-28.endive';
@@ -49,14 +50,15 @@ export function createStripeClient({ secretKey, apiBase, timeoutMs = TIMEOUT_MS,
   return new Stripe(secretKey, {
     apiVersion: STRIPE_API_VERSION,
     maxNetworkRetries: transport?.retries ?? 1,
-    ...(transport === undefined ? {} : { httpClient: transport.httpClient }),
+    httpClient: understandable(transport?.httpClient ?? Stripe.createNodeHttpClient()),
     timeout: timeoutMs,
     telemetry: false,
     appInfo: { name: 'Tollgate' },
     ...(host === null
       ? {}
       : {
-          host: host.hostname,
+          // An IPv6 address stands in brackets in a URL only.
+          host: host.hostname.replace(/^\[|\]$/g, ''),
           port: host.port === '' ? (host.protocol === 'https:' ? 443 : 80) : Number(host.port),
           protocol: host.protocol === 'https:' ? ('https' as const) : ('http' as const),
         }),

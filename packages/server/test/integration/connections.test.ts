@@ -134,7 +134,8 @@ describe('a connection that is added', () => {
     expect(await deliver(there, 'nobody', SECRETS.old)).toBe(404);
     const { body } = await here.admin.get('/admin/audit?action=connection.created');
     answered += JSON.stringify(body);
-    expect(body.data).toMatchObject([{ actor: 'ana', detail: { connection: 'acme', account: accounts.acme } }]);
+    const detail = { connection: 'acme', account: accounts.acme, api_base: acme.url };
+    expect(body.data).toMatchObject([{ actor: 'ana', detail }]);
   });
 
   test('is looked for in the database by a process that has not heard of it', async () => {
@@ -178,6 +179,21 @@ describe('a connection that is added', () => {
     },
   );
 
+  test.each([[null], [{}], [{ id: 5 }], [{ id: '' }], [[]], ['acct_one'], [true], [{ error: 5 }]])(
+    'is refused where what answers there is no Stripe, and says %j',
+    async (answer) => {
+      keys.accounts.set('sk_test_foreign', { body: answer });
+      const { status, body } = await ask('post', '', {
+        id: 'refused',
+        secret_key: 'sk_test_foreign',
+        api_base: keys.url,
+      });
+      expect([status, body.code]).toEqual([503, 'stripe_unavailable']);
+      expect(body.detail).toContain('is not the API of Stripe');
+      expect((await ask('get', '/refused')).status).toBe(404);
+    },
+  );
+
   test('is refused under an id that is taken, and where nothing can be encrypted', async () => {
     for (const id of ['acme', 'default']) {
       const { body } = await ask('post', '', { id, secret_key: KEYS.two, api_base: keys.url });
@@ -196,6 +212,15 @@ describe('a connection that is added', () => {
     const page = await ask('get', '?limit=1');
     expect(page.body).toMatchObject({ has_more: true, data: [{ id: 'acme' }] });
     expect((await ask('get', `?limit=1&cursor=${page.body.next_cursor}`)).body.data).toMatchObject([{ id: 'default' }]);
+  });
+
+  test('keeps where it goes as it is understood, and not as it was typed', async () => {
+    const { port } = new URL(keys.url);
+    for (const typed of [` http://127.0.0.1:${port}/.`, `http:\\\\127.0.0.1:${port}\\`, `HTTP://127.1:${port}//..`]) {
+      const made = await ask('post', '', { id: 'typed', secret_key: KEYS.two, api_base: typed });
+      expect([typed, made.status, made.body.api_base]).toEqual([typed, 201, keys.url]);
+      await ask('delete', '/typed');
+    }
   });
 });
 
@@ -374,6 +399,28 @@ describe('a start', () => {
     await expect(starting({ stripeUrl: acme.url })).rejects.toThrow(
       `default is of the Stripe account ${accounts.home}, and its key is of ${accounts.acme}`,
     );
+  });
+
+  test('leaves a connection of the database alone whose key turns out to be of another account, and is put right then', async () => {
+    await ask('post', '', { id: 'pinned', secret_key: KEYS.two, api_base: keys.url });
+    expect((await ask('patch', '/pinned', { secret_key: KEYS.mute })).status).toBe(200);
+    keys.accounts.set(KEYS.mute, 'acct_three');
+    const again = await startTollgate({ database, sandbox: home, deaf: true, sealer: createSealer([OLD]), log });
+    const { body } = await again.admin.get('/admin/connections');
+    expect(body.data.map(({ id, status }: { id: string; status: string }) => [id, status])).toEqual(
+      expect.arrayContaining([
+        ['acme', 'active'],
+        ['default', 'active'],
+        ['pinned', 'unusable'],
+      ]),
+    );
+    const sold = await again.admin.post('/admin/projects', { name: 'P', slug: 'p-pinned', connection: 'pinned' });
+    expect(sold.status).toBe(400);
+    expect((await again.admin.get('/admin/connections/pinned')).body.problem).toMatch(/acct_two.*acct_three/);
+    const repaired = await again.admin.patch('/admin/connections/pinned', { secret_key: KEYS.two });
+    expect(repaired.body).toMatchObject({ status: 'active', problem: null, account_verified: true });
+    await again.admin.delete('/admin/connections/pinned');
+    await again.close();
   });
 
   test('is refused with what was changed, moved or cannot be opened, in words that name it', async () => {
