@@ -7,12 +7,13 @@ import { customerHints } from '../mirror/sync-customer.ts';
 import { eachOf } from '../platform/each-of.ts';
 import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import type { Stripe } from '../stripe/types.ts';
+import { needAlone } from './alone.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readEach } from './readable.ts';
 import { syncOne } from './sync-one.ts';
-import { claimsOf, concerns, rulesOf, type Work } from './work.ts';
+import { type Begun, claimsOf, concerns, rulesOf, type Work } from './work.ts';
 
-export async function listCustomers({ connection, ask, pageSize }: Work, after: string | null) {
+export async function listCustomers({ connection, ask, pageSize }: Begun, after: string | null) {
   const from = after === null ? {} : { starting_after: after };
   return await ask('customer', () => connection.client.customers.list({ limit: pageSize, ...from }));
 }
@@ -45,9 +46,10 @@ export async function importCustomers(work: Work, page: readonly Stripe.Customer
     counts.linked = (counts.linked ?? 0) + fresh.length;
     return await saveProgress(db, row, report, { place, now: clock.now() });
   }
-  const { first, linked } = await db
-    .transaction()
-    .execute((tx) => applyListedCustomers(tx, work.connection, work.projectId, fresh, clock.now()));
+  const { first, linked } = await db.transaction().execute(async (tx) => {
+    await needAlone(tx, work);
+    return await applyListedCustomers(tx, work.connection, work.projectId, fresh, clock.now());
+  });
   counts.linked = (counts.linked ?? 0) + linked.size;
   for (const id of first) if (!linked.has(id)) skip(id, 'linked_to_another');
   // What somebody has looked at before is fetched by itself: the list may be older.

@@ -12,11 +12,11 @@ import { entitledOf } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readable } from './readable.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
-import { claimsOf, rulesOf, type Work } from './work.ts';
+import { type Begun, claimsOf, rulesOf, type Work } from './work.ts';
 
 type Sign = Stripe.Refund | Stripe.Dispute;
 
-export async function listSigns(work: Work, after: string | null) {
+export async function listSigns(work: Begun, after: string | null) {
   const page = { limit: work.pageSize, startingAfter: after ?? undefined };
   return await work.ask('invoice_payment', () => listMoneyBack(work.connection, page));
 }
@@ -25,11 +25,7 @@ export async function listSigns(work: Work, after: string | null) {
  * The Stripe customers of whose payments some were refunded or disputed: their subscriptions are not applied from the list,
  * since each is to be known together with what became of its payments.
  */
-export async function payersWithMoneyBack({
-  connection,
-  ask,
-  signal,
-}: Pick<Work, 'connection' | 'ask' | 'signal'>): Promise<ReadonlySet<string>> {
+export async function payersWithMoneyBack({ connection, ask, signal }: Begun): Promise<ReadonlySet<string>> {
   const payers = new Set<string>();
   for (let startingAfter: string | undefined; ; ) {
     signal.throwIfAborted();

@@ -5,9 +5,9 @@ import type { Tx } from '../platform/database.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readEach } from './readable.ts';
-import type { Work } from './work.ts';
+import type { Begun, Work } from './work.ts';
 
-export async function listPaidInvoices({ connection, ask, pageSize }: Work, after: string | null) {
+export async function listPaidInvoices({ connection, ask, pageSize }: Begun, after: string | null) {
   return await ask('invoice', () =>
     connection.client.invoices.list({
       status: 'paid',

@@ -14,9 +14,9 @@ import { gainsByListed, type Rules } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readable } from './readable.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
-import { claimsOf, rulesOf, type Work } from './work.ts';
+import { type Begun, claimsOf, rulesOf, type Work } from './work.ts';
 
-export async function listSessions({ connection, ask, pageSize }: Work, after: string | null) {
+export async function listSessions({ connection, ask, pageSize }: Begun, after: string | null) {
   return await ask('purchase', () =>
     connection.client.checkout.sessions.list({
       limit: pageSize,

@@ -6,16 +6,16 @@ import type { Database } from '../platform/database.ts';
 import type { Task } from '../platform/jobs.ts';
 import { longTask } from '../platform/long-work.ts';
 import { askingOf, type Manner, mannerOf } from '../stripe/manner.ts';
+import { decidedNow } from './alone.ts';
 import { importCustomers, listCustomers } from './customers.ts';
-import { declaredBy } from './declared.ts';
 import { importMoneyBack, listSigns, payersWithMoneyBack } from './money-back.ts';
 import { importPayments, listPaidInvoices } from './payments.ts';
-import { chooseProducts, importProducts } from './products.ts';
+import { chooseProducts, importProducts, isNotOurs } from './products.ts';
 import { countsOf, type Place, placeOf, STEPS, type StepName, saveProgress } from './progress.ts';
 import { importPurchases, listSessions } from './purchases.ts';
 import { IMPORT_JOB, type ImportRow } from './start-import.ts';
 import { importSubscriptions, listSubscriptions } from './subscriptions.ts';
-import type { Work } from './work.ts';
+import type { Begun, Taking, Work } from './work.ts';
 
 export type ImportDeps = MirrorDeps & Pick<CatalogDeps, 'requestRecomputation'>;
 
@@ -30,7 +30,7 @@ export function importTask(deps: ImportDeps, options: Partial<Manner> = {}): Tas
     read: (id) => readImport(deps.db, id),
     wayOf: ({ cursor }) => cursor,
     restMs: manner.retry.capMs,
-    isForGood,
+    isForGood: isNotOurs,
     fail: (row, reason) => end(deps, row, { status: 'failed', error: reason }),
     // Whoever started it is told when asking how far it is.
     alarming: false,
@@ -61,7 +61,6 @@ async function workThrough(
   const { pageSize, signal } = manner;
   const connection = deps.connections.get(begun.connection_id);
   const projectId = begun.project_id;
-  const links = await servesAlone(deps.db, connection.id);
   const bare = {
     ...deps,
     row: begun,
@@ -72,16 +71,16 @@ async function workThrough(
     ask: askingOf(manner, connection.id),
   };
   const { mine: products, elsewhere, all } = await chooseProducts(bare);
-  const declared = declaredBy(begun.request, { projectId, links, takesUnclaimed: links && all });
   const from = placeOf(begun);
   const isToKnow = !begun.dry_run && (from.step === 'products' || from.step === 'subscriptions');
   const payers = isToKnow ? await payersWithMoneyBack(bare) : new Set<string>();
-  let work: Work = { ...bare, products, declared, payersWithMoneyBack: payers };
+  let work: Taking = { ...bare, products, all, payersWithMoneyBack: payers };
   for (const step of STEPS.slice(STEPS.indexOf(from.step))) {
     if (step === 'products') {
-      const report = await importProducts(work, elsewhere);
+      const { report, mine } = await importProducts(work, elsewhere);
       const place = { step: STEPS[1], after: null };
-      work = { ...work, row: await saveProgress(deps.db, work.row, report, { place, now: deps.clock.now() }) };
+      const row = await saveProgress(deps.db, work.row, report, { place, now: deps.clock.now() });
+      work = { ...work, row, products: mine, all: all && mine.size === products.size };
       continue;
     }
     let after = from.step === step ? from.after : null;
@@ -97,7 +96,7 @@ async function workThrough(
 }
 
 type PagedStep = Exclude<StepName, 'products'>;
-type TakePage = (work: Work, after: string | null) => Promise<{ row: ImportRow; last: string | null; more: boolean }>;
+type TakePage = (work: Taking, after: string | null) => Promise<{ row: ImportRow; last: string | null; more: boolean }>;
 
 /** A page of each step's list, from after an object on. */
 const PAGES: Record<PagedStep, TakePage> = {
@@ -110,34 +109,19 @@ const PAGES: Record<PagedStep, TakePage> = {
 
 function pageOf<T extends { id: string }>(
   step: PagedStep,
-  list: (work: Work, after: string | null) => Promise<{ data: readonly T[]; has_more: boolean }>,
+  list: (work: Begun, after: string | null) => Promise<{ data: readonly T[]; has_more: boolean }>,
   take: (work: Work, page: readonly T[], place: Place) => Promise<ImportRow>,
 ): TakePage {
   return async (work, after) => {
     const { data, has_more: more } = await list(work, after);
     const last = data.at(-1)?.id ?? after;
-    return { row: await take(work, data, { step, after: last }), last, more: more && data.length > 0 };
+    const row = await decidedNow(work, (now) => take(now, data, { step, after: last }));
+    return { row, last, more: more && data.length > 0 };
   };
-}
-
-/** Where several projects share the account, a Stripe customer may be several projects': none is linked unseen. */
-async function servesAlone(db: Database, connectionId: string): Promise<boolean> {
-  const rows = await db
-    .selectFrom('tollgate.projects')
-    .select('id')
-    .where('connection_id', '=', connectionId)
-    .limit(2)
-    .execute();
-  return rows.length === 1;
 }
 
 async function readImport(db: Database, id: string): Promise<ImportRow> {
   return await db.selectFrom('tollgate.imports').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-}
-
-/** What no other attempt can change: the request names what is not there, or is somebody else's. */
-function isForGood(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'not_found' || error.code === 'conflict');
 }
 
 async function end(

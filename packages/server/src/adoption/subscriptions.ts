@@ -13,13 +13,14 @@ import { completeHints, subscriptionHints } from '../mirror/sync-subscription.ts
 import { isWhole } from '../mirror/whole-subscription.ts';
 import { canonicalJson } from '../platform/canonical-json.ts';
 import type { Stripe } from '../stripe/types.ts';
+import { needAlone } from './alone.ts';
 import { gainsByListed, gainsBySaved } from './gains.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readEach } from './readable.ts';
 import { syncOne } from './sync-one.ts';
-import { claimsOf, concerns, rulesOf, type Work } from './work.ts';
+import { type Begun, claimsOf, concerns, rulesOf, type Work } from './work.ts';
 
-export async function listSubscriptions({ connection, ask, pageSize }: Work, after: string | null) {
+export async function listSubscriptions({ connection, ask, pageSize }: Begun, after: string | null) {
   return await ask('subscription', () =>
     connection.client.subscriptions.list({
       status: 'all',
@@ -75,6 +76,7 @@ export async function importSubscriptions(work: Work, page: readonly Stripe.Subs
     ({ fact, customer }) => !stored.has(fact.id) && !work.payersWithMoneyBack.has(customer.id),
   );
   const applied = await db.transaction().execute(async (tx) => {
+    await needAlone(tx, work);
     const now = clock.now();
     const { ids, customers } = await applyListed(tx, work.connection, work.projectId, together, { cause, now });
     const gains = await gainsBySaved(tx, customers, ids, rules, now);

@@ -1,4 +1,5 @@
 import { type ObjectRef, syncObject } from '../mirror/sync-object.ts';
+import { asOfNow } from './alone.ts';
 import { gainsBySaved, type Rules } from './gains.ts';
 import type { Counts, PageReport } from './progress.ts';
 import { readable } from './readable.ts';
@@ -30,7 +31,8 @@ export async function syncOne(
 }
 
 async function syncReadable(work: Work, ref: ObjectRef, rules: Rules, kept: readonly string[]): Promise<SyncedOne> {
-  const { connection, declared, row } = work;
+  const { connection, row } = work;
+  const { declared } = await asOfNow(work);
   const cause = { type: 'import', id: row.id } as const;
   const request = { connectionId: connection.id, ref, cause, declared };
   const result = await work.ask(ENDPOINTS[ref.type], () => syncObject(work, request));

@@ -13,19 +13,31 @@ import type { Ask } from '../stripe/manner.ts';
 import type { Rules } from './gains.ts';
 import type { ImportRow } from './start-import.ts';
 
-/** Everything that the steps of one import need. */
-export interface Work extends MirrorDeps, Pick<CatalogDeps, 'requestRecomputation'> {
+/** An import that has begun: what its account is asked with. */
+export interface Begun extends MirrorDeps, Pick<CatalogDeps, 'requestRecomputation'> {
   row: ImportRow;
   connection: StripeConnection;
   projectId: string;
-  /** The products that the project has, or would have. */
-  products: ReadonlySet<string>;
-  declared: NonNullable<SyncRequest['declared']>;
-  /** Stripe customers of whose payments some were refunded or disputed; none of them in a dry run. */
-  payersWithMoneyBack: ReadonlySet<string>;
   pageSize: number;
   signal: AbortSignal;
   ask: Ask;
+}
+
+/** One of which it is known what it takes. */
+export interface Taking extends Begun {
+  /** The products that the project has, or would have. */
+  products: ReadonlySet<string>;
+  /** Whether the account has no others. */
+  all: boolean;
+  /** Stripe customers of whose payments some were refunded or disputed; none of them in a dry run. */
+  payersWithMoneyBack: ReadonlySet<string>;
+}
+
+/** Everything that a page needs: what is declared of the account's customers holds as long as it serves the project alone. */
+export interface Work extends Taking {
+  /** Whether it did when it was asked last. */
+  alone: boolean;
+  declared: NonNullable<SyncRequest['declared']>;
 }
 
 /** The rules of the project; of a dry run with the mappings that were asked for, which nobody has saved. */

@@ -1,4 +1,5 @@
 /** What becomes of an import that something stands in the way of. */
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -58,13 +59,13 @@ async function importOf(id: string) {
 }
 
 /** The sandbox, some of whose answers to a GET are changed. */
-async function startChangedStripe(change: (path: string, object: Json) => void) {
+async function startChangedStripe(change: (path: string, object: Json) => void | Promise<void>) {
   const server = createServer(async (request, response) => {
     const { authorization = '' } = request.headers;
     const at = request.url ?? '/';
     const answer = await fetch(tollgate.sandbox.url + at, { headers: { authorization } });
     const body: Json = await answer.json();
-    for (const object of body.data ?? [body]) change(at, object);
+    for (const object of body.data ?? [body]) await change(at, object);
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -167,4 +168,83 @@ test('the payments of an invoice beyond the tenth are asked for as patiently as 
   refuse('/v1/invoice_payments');
   await (await begin('imp_patient', { apiBase: changed.url, tries: 2 })).ended;
   expect(await importOf('imp_patient')).toMatchObject({ status: 'completed', error: null });
+});
+
+/** Something that happens once: at the first answer of Stripe's that it is asked about. */
+function once(happens: () => Promise<unknown>) {
+  let done: Promise<unknown> | undefined;
+  return async () => {
+    done ??= happens();
+    await done;
+  };
+}
+
+/** A project that comes to the account now. `leave` ends that. */
+async function anotherProject() {
+  const slug = `other-${randomBytes(4).toString('hex')}`;
+  const { body } = await tollgate.admin.post('/admin/projects', { name: 'Other', slug });
+  const leave = () =>
+    tollgate.database.db
+      .updateTable('tollgate.projects')
+      .set({ connection_id: 'elsewhere' })
+      .where('id', '=', body.id)
+      .execute();
+  return { id: body.id as string, app: tollgate.as(body.secret_key), leave };
+}
+
+test.each([
+  ['before anything is listed', '/v1/products?'],
+  ['while a page is read', '/v1/subscription_items?'],
+])('links no Stripe customer once another project has come to the account: %s', async (_, moment) => {
+  const { stripe, secret, admin } = tollgate;
+  const { customer } = await subscribe();
+  const { id: visitor } = await stripe.customers.create({});
+  const left: (() => Promise<unknown>)[] = [];
+  const come = once(async () => left.push((await anotherProject()).leave));
+  using changed = await startChangedStripe(async (path, object) => {
+    if (path.startsWith('/v1/subscriptions?')) object.items.has_more = true;
+    if (path.startsWith(moment)) await come();
+  });
+  const id = `imp_${customer}`;
+  await (await begin(id, { apiBase: changed.url })).ended;
+  expect(left).toHaveLength(1);
+  await left[0]?.();
+  expect(await importOf(id)).toMatchObject({ status: 'completed', error: null });
+  const { body: buyer } = await secret.get(`/customers/${customer}`);
+  expect([buyer.subscriptions.length, buyer.stripe_customer_id]).toEqual([1, null]);
+  expect((await secret.get(`/customers/${visitor}`)).status).toBe(404);
+  const { body: listed } = await admin.get(`/admin/imports/${id}/parked?limit=100`);
+  expect(listed.data).toContainEqual({
+    object: 'import_parked',
+    object_type: 'customer',
+    object_id: visitor,
+    reason: 'account_shared',
+  });
+});
+
+test.each([
+  ['another project, before it is looked at', '/v1/products?', 'project'],
+  ['another project, while it is fetched', '/v1/products/', 'project'],
+  ['another installation, while it is fetched', '/v1/products/', 'installation'],
+] as const)('leaves alone a product that is taken meanwhile, if all are asked for: by %s', async (_, moment, by) => {
+  const { stripe } = tollgate;
+  const { id: product } = await stripe.products.create({ name: 'Late' });
+  const other = await anotherProject();
+  const take = once(async () => {
+    const metadata = { tollgate_installation: 'staging', tollgate_project: 'prj_theirs' };
+    if (by === 'installation') await stripe.products.update(product, { metadata });
+    else expect((await other.app.post('/products/import', { stripe_product_id: product })).status).toBe(201);
+  });
+  using changed = await startChangedStripe(async (path, object) => {
+    if (!path.startsWith(moment) || object.id !== product) return;
+    await take();
+    if (by === 'installation') object.metadata.tollgate_installation = 'staging';
+  });
+  const id = `imp_${product}`;
+  const before = (await stripe.products.list({ limit: 100 })).data.length;
+  await (await begin(id, { apiBase: changed.url })).ended;
+  await other.leave();
+  expect(await importOf(id)).toMatchObject({ status: 'completed', error: null, counts: { products: before } });
+  expect((await importOf(id)).counts.elsewhere).toBeGreaterThanOrEqual(1);
+  expect((await tollgate.secret.get(`/products/${product}`)).status).toBe(404);
 });
