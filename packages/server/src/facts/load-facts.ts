@@ -1,5 +1,6 @@
 import type { Fact } from '@tollgate/core';
 import type { Queryable } from '../platform/database.ts';
+import { sharedPayments } from './shared-payments.ts';
 
 /** Everything that is known of one customer now, by its `cust_…` id. */
 export async function loadFacts(db: Queryable, customerId: string): Promise<Fact[]> {
@@ -16,7 +17,7 @@ export async function loadFactsOf(db: Queryable, customerIds: readonly string[])
     .orderBy('object_id')
     .execute();
   const byCustomer = new Map<string, Fact[]>();
-  for (const { customer_id, body } of rows) {
+  for (const { customer_id, body } of [...rows, ...(await sharedPayments(db, customerIds))]) {
     const facts = byCustomer.get(customer_id);
     if (facts === undefined) byCustomer.set(customer_id, [body]);
     else facts.push(body);

@@ -2,6 +2,7 @@
  * What a subscription that nobody here knew brings with it: what was paid for it before, and what became of that money. It
  * is fetched before the subscription is saved, so that its first snapshot already gives nothing for a disputed payment.
  */
+import type { Database } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { type AttributionHints, attribute } from './attribute.ts';
 import { currentFact } from './current-fact.ts';
@@ -19,7 +20,7 @@ import type { MirrorDeps, SyncRequest } from './types.ts';
 export interface Brought {
   /** What was paid besides the latest invoice. Later payments come one by one, with the events that tell of them. */
   earlier: readonly InvoiceShare[];
-  /** Payments with a refund or a dispute. */
+  /** Payments with a refund or a dispute that are no facts yet. */
   moneyBack: readonly NumberedPayment[];
 }
 
@@ -43,7 +44,8 @@ export async function firstLook(
   const { id, latest_invoice: latest, status } = fetched.subscription;
   if (latest === null || latest === undefined || typeof latest === 'string') return NOTHING;
   if ((await currentFact(db, connection.id, 'subscription', id)) !== undefined) return NOTHING;
-  const moneyBack = given !== null && hasMoneyBack(given.paid) ? [given] : [];
+  const isNews = given !== null && hasMoneyBack(given.paid) && !(await isFact(db, connection, given.paid.id));
+  const moneyBack = isNews ? [given] : [];
   const newest = paymentsIn(latest);
   const isFirst = latest.billing_reason === 'subscription_create';
   if (isFirst && !(await mayHaveGoneBack(deps, request, newest))) return { earlier: [], moneyBack };
@@ -121,10 +123,16 @@ async function fetchMoneyBackOf(
   }
   const found: NumberedPayment[] = [];
   for (const id of [...concerned].sort()) {
+    if (await isFact(db, connection, id)) continue;
     const sequence = await takeNumber(db, connection.id, id);
     const payment = await fetchPayment(connection, id);
     const paid = payment === null ? null : await fetchInvoicePayment(connection, payment);
     if (paid !== null && hasMoneyBack(paid)) found.push({ paid, sequence });
   }
   return found;
+}
+
+/** It paid for another subscription too, and counts for this one without anybody looking. */
+async function isFact(db: Database, connection: StripeConnection, id: string): Promise<boolean> {
+  return (await currentFact(db, connection.id, 'invoice_payment', id)) !== undefined;
 }

@@ -3,7 +3,7 @@ import type { StripeConnection } from '../stripe/connections.ts';
 import { currentFact } from './current-fact.ts';
 import type { FetchedInvoicePayment, NumberedPayment } from './fetch-invoice-payment.ts';
 import { mergeResults } from './merge-results.ts';
-import { saveInvoicePayment } from './save-invoice-payment.ts';
+import { type PaymentOwner, saveInvoicePayment } from './save-invoice-payment.ts';
 import { applyInOrder, type Fetch, holdObjects } from './sequence.ts';
 import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
@@ -33,7 +33,7 @@ export async function syncInvoicePayment(
     now: deps.clock.now(),
     parking: null,
   };
-  const own = await applyInOrder(deps.db, fetch, (tx) => saveForOwner(tx, subscriptions, paid, fetch, request));
+  const own = await applyInOrder(deps.db, fetch, (tx) => saveForOwners(tx, subscriptions, paid, fetch, request));
   // Nobody's payment is whatever its subscriptions are.
   if (own.status !== 'ignored') results.push(own);
   for (const session of await sessionsBeside(deps, connection, subscriptions)) {
@@ -50,7 +50,7 @@ const NOBODYS: SyncResult = {
   customerId: null,
 };
 
-async function saveForOwner(
+async function saveForOwners(
   tx: Tx,
   subscriptions: readonly string[],
   paid: FetchedInvoicePayment,
@@ -59,18 +59,20 @@ async function saveForOwner(
 ): Promise<SyncResult> {
   // A subscription that goes to somebody else just now takes along the payments that it finds, and not this one.
   await holdObjects(tx, fetch.connectionId, subscriptions);
-  const owner = await ownerOf(tx, fetch.connectionId, subscriptions);
+  const owners = await ownersOf(tx, fetch.connectionId, subscriptions);
+  const [owner, ...others] = owners;
   if (owner === undefined) return NOBODYS;
-  return await saveInvoicePayment(tx, owner, paid, fetch, cause);
+  return await saveInvoicePayment(tx, [owner, ...others], paid, fetch, cause);
 }
 
-/** A payment belongs to whoever has the subscription that it paid for. */
-async function ownerOf(tx: Tx, connectionId: string, subscriptions: readonly string[]) {
+/** Whoever has the subscriptions that it paid for, each customer once. */
+async function ownersOf(tx: Tx, connectionId: string, subscriptions: readonly string[]): Promise<PaymentOwner[]> {
+  const owners = new Map<string, PaymentOwner>();
   for (const id of subscriptions) {
     const known = await currentFact(tx, connectionId, 'subscription', id);
-    if (known !== undefined) return known;
+    if (known !== undefined && !owners.has(known.customerId)) owners.set(known.customerId, known);
   }
-  return undefined;
+  return [...owners.values()];
 }
 
 /** The sessions in which something was bought beside the subscription: their purchases are kept under their ids. */

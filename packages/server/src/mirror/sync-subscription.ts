@@ -96,7 +96,7 @@ export async function syncSubscription(
       for (const { payment } of payments) await wakePayment(tx, request, idOrNull(payment.payment.payment_intent));
     }
     for (const { paid, own } of alongside) {
-      await applyIn(tx, own, () => saveInvoicePayment(tx, owned, paid, own, request.cause));
+      await applyIn(tx, own, () => saveInvoicePayment(tx, [owned], paid, own, request.cause));
     }
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
   };

@@ -64,21 +64,31 @@ async function fetchById({ connection }: Look, id: string): Promise<FetchedInvoi
 async function compareFetched(look: Look, fetched: FetchedInvoicePayment): Promise<Verdict> {
   const stored = await storedFact(look, 'invoice_payment', fetched.id);
   if (stored === undefined && !hasMoneyBack(fetched)) return { status: 'ignored' };
-  const found = await ownerOfPayment(look, fetched);
+  const found = await ownerOfPayment(look, fetched, stored?.customerId);
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
   return compareFact(stored, invoicePaymentFact(fetched), ownerOf(found));
 }
 
-/** Whoever has the subscription, or is to have it once that is known. */
-async function ownerOfPayment(look: Look, { paid }: FetchedInvoicePayment): Promise<Attribution> {
+/**
+ * Whoever has the subscription, or is to have it once that is known.
+ * @param has - who has the payment: it stays with one of several who have a subscription that it paid for
+ */
+async function ownerOfPayment(
+  look: Look,
+  { paid }: FetchedInvoicePayment,
+  has: string | undefined,
+): Promise<Attribution> {
+  const ids = [...new Set(paid.map(({ subscriptionId }) => subscriptionId))].sort();
+  const stored = await Promise.all(ids.map((id) => storedFact(look, 'subscription', id)));
+  const owners = stored.filter((one) => one !== undefined);
+  const owner = owners.find(({ customerId }) => customerId === has) ?? owners[0];
+  if (owner !== undefined) {
+    const { projectId, customerId } = owner;
+    return { status: 'ours', projectId, customerId, proven: false, displaced: [] };
+  }
   let found: Attribution = { status: 'ignored', reason: 'not_ours' };
-  for (const { subscriptionId: id } of paid) {
-    const stored = await storedFact(look, 'subscription', id);
-    if (stored !== undefined) {
-      const { projectId, customerId } = stored;
-      return { status: 'ours', projectId, customerId, proven: false, displaced: [] };
-    }
+  for (const id of ids) {
     const hints = await look.ask('subscription', async () => {
       const subscription = await fetchSubscription(look.connection, id);
       return subscription === null ? null : await completeHints(look, look.connection, subscription, null);

@@ -282,6 +282,17 @@ describe('a one-off purchase', () => {
   });
 });
 
+/** An operator's word. */
+async function attachAndSync(subscriptionId: string, customerId: string): Promise<void> {
+  const word = { project_id: project, customer_id: customerId, reason: 'Theirs', actor: 'ada', created_at: new Date() };
+  await world.database.db
+    .insertInto('tollgate.attachments')
+    .values({ connection_id: 'default', object_id: subscriptionId, ...word })
+    .onConflict((conflict) => conflict.columns(['connection_id', 'object_id']).doUpdateSet(word))
+    .execute();
+  expect(await world.sync('subscription', subscriptionId)).toMatchObject({ status: 'applied', customerId });
+}
+
 describe('a payment', () => {
   it("of a subscription's invoice brings the subscription up to date", async () => {
     const customerId = await world.addCustomer(project, 'renewing', 'cus_renewing');
@@ -364,6 +375,45 @@ describe('a payment', () => {
         subscription_id: 'sub_paying',
       },
     ]);
+  });
+
+  it('that paid for subscriptions of two customers bars both, whoever has it, and gives both back', async () => {
+    const mine = await world.addCustomer(project, 'mine', 'cus_both');
+    const theirs = await world.addCustomer(project, 'theirs');
+    const paidFor = (n: number) => {
+      const sold = price('price_a', 'prod_a');
+      const line = {
+        id: `il_${n}`,
+        amount: 5000,
+        period: { start: START, end: START + 30 * DAY },
+        pricing: { price_details: { price: 'price_a', product: 'prod_a' } },
+        parent: { subscription_item_details: { subscription: `sub_both_${n}`, subscription_item: `si_both_${n}` } },
+      };
+      return [
+        subscription(`sub_both_${n}`, 'cus_both', [item(`si_both_${n}`, sold)]),
+        invoice(`in_both_${n}`, `sub_both_${n}`, { status: 'paid', lines: { data: [line], has_more: false } }),
+        invoicePayment(`inpay_both_${n}`, `in_both_${n}`, 'pi_both'),
+      ];
+    };
+    const made = { created: START + 600 };
+    world.stripe.put(customer('cus_both'), ...paidFor(1), ...paidFor(2), paymentIntent('pi_both'));
+    world.stripe.put(dispute('dp_both', 'pi_both', made));
+    const both = async () => [await world.access(project, 'mine'), await world.access(project, 'theirs')];
+    const disputed = { entitled: false, reason: 'disputed' };
+    expect(await world.sync('payment', 'pi_both')).toMatchObject({ status: 'applied', customerId: mine });
+    await attachAndSync('sub_both_2', theirs);
+    expect(await both()).toEqual([disputed, disputed]);
+    await attachAndSync('sub_both_1', theirs);
+    expect(await both()).toEqual([{ entitled: false, reason: 'no_source' }, disputed]);
+    await attachAndSync('sub_both_1', mine);
+    expect(await both()).toEqual([disputed, disputed]);
+    const standing = { entitled: true, reason: 'subscription_active' };
+    world.stripe.put(dispute('dp_both', 'pi_both', { ...made, status: 'won' }));
+    await world.sync('payment', 'pi_both');
+    expect(await both()).toEqual([standing, standing]);
+    world.stripe.put(dispute('dp_both', 'pi_both', { ...made, status: 'lost' }));
+    await world.sync('payment', 'pi_both');
+    expect(await both()).toEqual([disputed, disputed]);
   });
 
   it('that no checkout made is ignored', async () => {
