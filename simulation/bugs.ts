@@ -115,13 +115,6 @@ export const BUGS: readonly PlantedBug[] = [
     replace: "if (status === 'prevented' || status.startsWith('warning_')) return false;",
   },
   {
-    name: 'older_fetch_applied',
-    about: 'What was fetched is saved although a later fetch has been saved meanwhile.',
-    file: '/mirror/sequence.ts',
-    find: 'if (fetch.sequence <= applied) return STALE;',
-    replace: '',
-  },
-  {
     name: 'missing_absorb',
     about: 'A subscription that has ended is still changed by whatever is fetched later.',
     file: '/mirror/sync-subscription.ts',
