@@ -110,8 +110,10 @@ function isNobodys({ ownerless, universe }: Stage, id: string): boolean {
   return isOrphan || ownerless.some((known) => known.subscription === id);
 }
 
-/** Compares everything with Stripe and repairs; then a second one finds nothing but what nobody has been named for. */
-/** @returns the objects that differed */
+/**
+ * Compares everything with Stripe and repairs; then a second one finds nothing but what nobody has been named for.
+ * @returns the objects that differed
+ */
 export async function reconcile(stage: Stage, expectNone: boolean): Promise<string[]> {
   const { universe } = stage;
   const begun = await universe.scheduler.runFor(universe.ask('POST', '/admin/reconcile', { body: {} }));

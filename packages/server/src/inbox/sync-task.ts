@@ -89,8 +89,8 @@ async function syncOnce(deps: SyncDeps, quiet: QuietPeriods, job: SyncJob): Prom
     if (retryAfterMs !== undefined) quiet.begin(connectionId, retryAfterMs);
     const nextMs = await settleFailed(db, { ...settlement, retry, retryAfterMs });
     log.warn({ ...about, nextMs }, 'Could not sync an object now');
-    // No event keeps it alive: the job has to.
-    if (!isWaitedFor) throw error;
+    // No event keeps it alive, as one that is parked and not due does not: the job has to.
+    if (nextMs === null && !isForEvent(job)) throw error;
   }
 }
 

@@ -145,6 +145,22 @@ describe('a failure', () => {
     await until(() => asked.length === 2, 10_000);
     expect(asked[1]?.cause).toEqual({ type: 'catalog', id: 'prod_1' });
   });
+
+  test('of a sync that no event asked for is left to its job, also while an event about its object is parked', async () => {
+    const { url } = await start((_request, times) => {
+      if (times === 1) return { ...APPLIED, status: 'parked', reason: 'unknown_customer' };
+      if (times === 2) throw new TollgateError('stripe_unavailable', 'Stripe is away');
+      return APPLIED;
+    });
+    const event = about('sub_1');
+    await deliver(url, event);
+    await become(event.id, 'parked');
+    await database.pool.query("select graphile_worker.add_job('sync_object', $1)", [
+      { connectionId: 'default', ref: { type: 'subscription', id: 'sub_1' } },
+    ]);
+    await become(event.id, 'processed');
+    expect(asked).toHaveLength(3);
+  });
 });
 
 test('while Stripe asks for patience, nothing else is fetched over the connection', async () => {
