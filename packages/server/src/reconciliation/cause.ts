@@ -12,7 +12,7 @@ import type { UndeliveredEvents } from './undelivered-events.ts';
  * - `event_processed`: its events were delivered and processed, and it differs all the same
  * - `no_event`: neither the inbox's last 90 days nor Stripe's last 30 know of an event about it
  * - `ours`: what is stored contradicts itself; it was not Stripe that changed
- * - `unknown`: there were too many events to look through
+ * - `unknown`: there were too many events to look through, or it cannot be read and does not say what its events speak of
  */
 export const CAUSES = [
   'event_not_delivered',
@@ -41,11 +41,12 @@ const MOST_EVENTS = 100;
  * Finds out why an object of Stripe's differs from what is stored, from the inbox and from Stripe's own list of events.
  * @param about.since - what happened before then is in the stored state already; null: nothing is stored
  * @param about.changedAt - when Stripe's object says that it became so; null: it does not say
+ * @param about.toldTo - the object that its events speak of where that is another; null: there is none, or it is not known
  */
 export async function originOf(
   look: Look,
   undelivered: UndeliveredEvents,
-  about: { objectType: string; objectId: string; since: Date | null; changedAt: Date | null },
+  about: { objectType: string; objectId: string; since: Date | null; changedAt: Date | null; toldTo: string | null },
 ): Promise<Origin> {
   const { objectId, since, changedAt } = about;
   if (since !== null && (await contradictsItself(look, about))) return { cause: 'ours', aroseAt: null };
@@ -69,7 +70,12 @@ export async function originOf(
   if (last !== undefined) {
     return { cause: last.reason === 'stale' ? 'event_stale' : 'event_processed', aroseAt: last.created_at };
   }
-  return { cause: search.complete ? 'no_event' : 'unknown', aroseAt: changedAt };
+  return { cause: search.complete && !isToldSomewhere(about) ? 'no_event' : 'unknown', aroseAt: changedAt };
+}
+
+/** What is told of an invoice is told to its subscription, of a purchase to its checkout session: here nobody knows which. */
+function isToldSomewhere({ objectType, toldTo }: { objectType: string; toldTo: string | null }): boolean {
+  return toldTo === null && (objectType === 'invoice' || objectType === 'purchase');
 }
 
 interface EventAbout {
@@ -79,12 +85,13 @@ interface EventAbout {
   created_at: Date;
 }
 
-/** In the order in which Stripe made them. */
+/** In the order in which Stripe made them. Each query has an index: the inbox keeps the events of months. */
 async function eventsAbout(
   { db, connection }: Look,
-  { objectType, objectId }: { objectType: string; objectId: string },
+  about: { objectType: string; objectId: string; toldTo: string | null },
   from: Date,
 ): Promise<EventAbout[]> {
+  const { objectId, toldTo } = about;
   const events = () =>
     db
       .selectFrom('tollgate.events')
@@ -92,15 +99,19 @@ async function eventsAbout(
       .where('connection_id', '=', connection.id)
       .orderBy('received_at', 'desc')
       .limit(MOST_EVENTS);
-  const own = await events().where('object_id', '=', objectId).where('received_at', '>=', from).execute();
-  // A refund or a dispute is an object of its own, and names the payment.
+  const own = events().where('object_id', '=', objectId).where('received_at', '>=', from);
   const naming = events().where(sql<boolean>`related_ids @> array[${objectId}]::text[]`);
-  // What is told of an invoice is told to its subscription, of a purchase to its checkout session; and names it.
-  const related =
-    objectType === 'invoice' || objectType === 'purchase'
-      ? await naming.where('received_at', '>=', from).execute()
-      : await naming.where('status', 'in', ['received', 'failed', 'parked']).execute();
-  return [...own, ...related].sort((a, b) => a.created_at.getTime() - b.created_at.getTime());
+  const queries = [
+    own,
+    // A refund or a dispute is an object of its own, and names the payment.
+    naming.where('status', 'in', ['received', 'failed', 'parked']),
+    ...(toldTo === null ? [] : [naming.where('object_id', '=', toldTo).where('received_at', '>=', from)]),
+    // Those that failed for good are few enough to look through.
+    ...(isToldSomewhere(about) ? [naming.where('status', '=', 'dead').where('received_at', '>=', from)] : []),
+  ];
+  const found: EventAbout[] = [];
+  for (const query of queries) found.push(...(await query.execute()));
+  return found.sort((a, b) => a.created_at.getTime() - b.created_at.getTime());
 }
 
 /** Whether a stored fact is not what was last saved of it: somebody has changed the row. */

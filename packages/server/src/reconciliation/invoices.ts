@@ -130,6 +130,7 @@ async function compareFetched(look: Look, fetched: FetchedInvoice): Promise<Verd
     fields: fieldChanges(before, wrong.map(shownEntry)),
     since: null,
     changedAt: first.paidAt === null ? null : new Date(first.paidAt),
+    toldTo: subscriptionId,
   } as const;
   return { status: 'drift', drift };
 }

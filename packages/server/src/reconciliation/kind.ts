@@ -59,6 +59,8 @@ export interface Drift {
   since: Date | null;
   /** When the object says that it became what it is, so far as it does. */
   changedAt?: Date | null;
+  /** The object that its events speak of where that is another: an invoice's subscription, a purchase's session. */
+  toldTo?: string | null;
   /** Why it could not be read. */
   detail?: string;
 }

@@ -71,7 +71,8 @@ export const purchases: Kind<Stripe.Checkout.Session> = {
     if (stored.fact.status === 'failed') return { status: 'in_sync' };
     const { projectId, customerId, recordedAt: since } = stored;
     const fields = [{ field: 'status', before: stored.fact.status, after: 'failed' }];
-    return { status: 'drift', drift: { kind: 'missing_in_stripe', projectId, customerId, fields, since } };
+    const toldTo = stored.fact.checkoutSessionId;
+    return { status: 'drift', drift: { kind: 'missing_in_stripe', projectId, customerId, fields, since, toldTo } };
   },
 };
 
@@ -89,5 +90,7 @@ async function compareFetched(look: Look, fetched: FetchedPurchase): Promise<Ver
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
   const fact = purchaseFact(fetched);
   const changedAt = fact.paidAt === null ? null : new Date(fact.paidAt);
-  return compareFact(stored, fact, { ...ownerOf(found), changedAt });
+  const verdict = compareFact(stored, fact, { ...ownerOf(found), changedAt });
+  if (verdict.status !== 'drift') return verdict;
+  return { ...verdict, drift: { ...verdict.drift, toldTo: fact.checkoutSessionId } };
 }

@@ -21,8 +21,9 @@ export async function settleDrift<T extends { id: string }>(
   found: { kind: Kind<T>; id: string; drift: Drift },
 ): Promise<void> {
   const { kind, id, drift } = found;
-  const { since, changedAt = null } = drift;
-  const origin = await originOf(look, deps.undelivered, { objectType: kind.name, objectId: id, since, changedAt });
+  const { since, changedAt = null, toldTo = null } = drift;
+  const about = { objectType: kind.name, objectId: id, since, changedAt, toldTo };
+  const origin = await originOf(look, deps.undelivered, about);
   const settled = { connectionId: look.connection.id, objectType: kind.name, objectId: id, drift, origin };
   const hopeless = await needsPerson(deps, look, found);
   if (hopeless !== null) return await recordDrift(deps, run, settled, { action: 'needs_person', detail: hopeless });
