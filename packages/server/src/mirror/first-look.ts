@@ -22,9 +22,11 @@ export interface Brought {
   earlier: readonly InvoiceShare[];
   /** Payments with a refund or a dispute that are no facts yet. */
   moneyBack: readonly NumberedPayment[];
+  /** The payment intents of which Stripe has said whether they had any. */
+  examined: ReadonlySet<string>;
 }
 
-const NOTHING: Brought = { earlier: [], moneyBack: [] };
+const NOTHING: Brought = { earlier: [], moneyBack: [], examined: new Set() };
 
 /** So soon after a payment only its own event tells of a refund or a dispute. */
 const JUST_PAID_MS = 5 * 60_000;
@@ -48,21 +50,19 @@ export async function firstLook(
   const moneyBack = isNews ? [given] : [];
   const newest = paymentsIn(latest);
   const isFirst = latest.billing_reason === 'subscription_create';
-  if (isFirst && !(await mayHaveGoneBack(deps, request, newest))) return { earlier: [], moneyBack };
-  const found = await attribute(db, connection, hints);
-  if (found.status === 'ignored' || found.status === 'parked') return NOTHING;
+  if (isFirst && !(await mayHaveGoneBack(deps, request, newest))) return { ...NOTHING, moneyBack };
+  const owner = await attribute(db, connection, hints);
+  if (owner.status === 'ignored' || owner.status === 'parked') return NOTHING;
   const invoices = isFirst ? [] : await fetchPaidInvoices(connection, id);
   const earlier = invoices.filter((invoice) => invoice.id !== latest.id).flatMap(({ shares }) => shares);
   // What has ended gives nobody access.
-  if (hasEnded(status) || fetched.customer.deleted === true) return { earlier, moneyBack };
+  if (hasEnded(status) || fetched.customer.deleted === true) return { ...NOTHING, earlier, moneyBack };
   const payments = [...newest, ...earlier];
-  if (!(await mayHaveGoneBack(deps, request, payments))) return { earlier, moneyBack };
+  if (!(await mayHaveGoneBack(deps, request, payments))) return { ...NOTHING, earlier, moneyBack };
   const intents = new Set(intentsOf(payments));
   if (given !== null) intents.delete(given.paid.id);
-  return {
-    earlier,
-    moneyBack: [...moneyBack, ...(await fetchMoneyBackOf(deps, connection, fetched.customer.id, intents))],
-  };
+  const { examined, found: others } = await fetchMoneyBackOf(deps, connection, fetched.customer.id, intents);
+  return { earlier, moneyBack: [...moneyBack, ...others], examined };
 }
 
 /**
@@ -108,10 +108,11 @@ async function fetchMoneyBackOf(
   connection: StripeConnection,
   customer: string,
   intents: ReadonlySet<string>,
-): Promise<NumberedPayment[]> {
+): Promise<{ examined: ReadonlySet<string>; found: NumberedPayment[] }> {
   const open = new Set(intents);
   const concerned = new Set<string>();
-  if (open.size === 0) return [];
+  const found: NumberedPayment[] = [];
+  if (open.size === 0) return { examined: intents, found };
   for await (const listed of connection.client.charges.list({ customer, limit: 100 })) {
     const charge = parseShape(ListedChargeShape, listed, 'charge');
     const intent = idOrNull(charge.payment_intent);
@@ -121,7 +122,6 @@ async function fetchMoneyBackOf(
     if (charge.paid) open.delete(intent);
     if (open.size === 0) break;
   }
-  const found: NumberedPayment[] = [];
   for (const id of [...concerned].sort()) {
     if (await isFact(db, connection, id)) continue;
     const sequence = await takeNumber(db, connection.id, id);
@@ -129,7 +129,7 @@ async function fetchMoneyBackOf(
     const paid = payment === null ? null : await fetchInvoicePayment(connection, payment);
     if (paid !== null && hasMoneyBack(paid)) found.push({ paid, sequence });
   }
-  return found;
+  return { examined: new Set([...intents].filter((id) => !open.has(id))), found };
 }
 
 /** It paid for another subscription too, and counts for this one without anybody looking. */

@@ -28,6 +28,7 @@ import {
 } from './subscription-fact.ts';
 import { syncNamedInvoices } from './sync-invoice.ts';
 import type { MirrorDeps, SyncRequest, SyncResult } from './types.ts';
+import { wakeNamed } from './wake-named.ts';
 import { wakeOwnEvents, wakePayment } from './wake-own-events.ts';
 
 /** What whoever looks at a subscription has at hand already. */
@@ -54,7 +55,8 @@ export async function syncSubscription(
   if (fetched === null) return await endSubscription(deps, request, fetch);
   const declared = request.declared?.(fetched.customer);
   const hints = { ...(await completeHints(deps, connection, fetched, session ?? null, declared)), declared };
-  const { earlier, moneyBack } = await firstLook(deps, connection, request, fetched, { hints, given: given ?? null });
+  const brought = await firstLook(deps, connection, request, fetched, { hints, given: given ?? null });
+  const { earlier, moneyBack, examined } = brought;
   const alongside = moneyBack.map(({ paid, sequence }) => ({
     paid,
     own: { ...fetch, objectId: paid.id, sequence, parking: null },
@@ -93,7 +95,9 @@ export async function syncSubscription(
     await recordInvoicePayments(tx, connection.id, [{ ...owned, payments }]);
     if (known === undefined) {
       await wakeOwnEvents(tx, request);
-      for (const { payment } of payments) await wakePayment(tx, request, idOrNull(payment.payment.payment_intent));
+      await wakeNamed(tx, connection.id, [...examined]);
+      const intents = payments.map(({ payment }) => idOrNull(payment.payment.payment_intent));
+      for (const id of intents) if (id !== null && !examined.has(id)) await wakePayment(tx, request, id);
     }
     for (const { paid, own } of alongside) {
       await applyIn(tx, own, () => saveInvoicePayment(tx, [owned], paid, own, request.cause));

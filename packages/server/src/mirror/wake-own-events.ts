@@ -15,7 +15,7 @@ export async function wakeOwnEvents(tx: Tx, { connectionId, ref, cause, partOf }
  * The subscription that a payment paid for became known: a refund or dispute of it, which names the payment alone, is
  * looked at again. Not where that payment is what somebody looks at just now.
  */
-export async function wakePayment(tx: Tx, { connectionId, partOf }: SyncRequest, id: string | null): Promise<void> {
-  if (id === null || partOf?.id === id) return;
+export async function wakePayment(tx: Tx, { connectionId, partOf }: SyncRequest, id: string): Promise<void> {
+  if (partOf?.id === id) return;
   await wakeParked(tx, connectionId, id);
 }

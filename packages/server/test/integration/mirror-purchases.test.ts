@@ -357,6 +357,33 @@ describe('a payment', () => {
     expect(await heardOf('paid', 3600)).toEqual(['GET subscriptions/sub_paid', 'GET charges']);
   });
 
+  it('of which an event was ignored while its subscription became known is looked at again', async () => {
+    await world.addCustomer(project, 'quick', 'cus_quick');
+    const charge = { object: 'charge', customer: 'cus_quick', amount_refunded: 0, disputed: false, paid: true };
+    world.stripe.put({ ...charge, id: 'ch_quick', payment_intent: 'pi_quick' });
+    const held = world.stripe.holdNext('charges');
+    const known = heardOf('quick', 3600);
+    await held.arrived;
+    const at = { created_at: new Date(), received_at: new Date() };
+    const told = {
+      livemode: false,
+      type: 'charge.dispute.created',
+      object_type: 'payment',
+      object_id: 'pi_quick',
+      status: 'ignored',
+    } as const;
+    await world.database.db
+      .insertInto('tollgate.events')
+      .values({ connection_id: 'default', id: 'evt_quick', payload: '{}', ...at, ...told })
+      .execute();
+    held.release();
+    await known;
+    const { rows } = await world.database.pool.query('select key from graphile_worker.jobs where key like $1', [
+      '%quick',
+    ]);
+    expect(rows).toEqual([{ key: 'wake:default:pi_quick' }]);
+  });
+
   it('of the latest invoice is written down with its subscription, in the one call that fetches that', async () => {
     const customerId = await world.addCustomer(project, 'paying', 'cus_paying');
     expect(await heardOf('paying', 10)).toEqual(['GET subscriptions/sub_paying']);
