@@ -1,4 +1,5 @@
 import { lockCustomer } from '../customers/lock.ts';
+import { enqueueSync } from '../facts/enqueue-sync.ts';
 import type { Tx } from '../platform/database.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { refuseLossInLiveMode } from '../stripe/never-deleted.ts';
@@ -100,7 +101,14 @@ export async function syncSubscription(
       for (const id of intents) if (id !== null && !examined.has(id)) await wakePayment(tx, request, id);
     }
     for (const { paid, own } of alongside) {
-      await applyIn(tx, own, () => saveInvoicePayment(tx, [owned], paid, own, request.cause));
+      const has = await currentFact(tx, connection.id, 'invoice_payment', paid.id);
+      const isAnothers = has !== undefined && has.customerId !== customer.id;
+      if (!isAnothers) await applyIn(tx, own, () => saveInvoicePayment(tx, [owned], paid, own, request.cause));
+      // It counts for others too, who cannot be locked any more: that takes a look of its own, for no event's sake.
+      if (isAnothers || paid.paid.some(({ subscriptionId }) => subscriptionId !== id)) {
+        const cause = { type: 'catalog', id } as const;
+        await enqueueSync(tx, { connectionId: connection.id, ref: { type: 'payment', id: paid.id }, cause });
+      }
     }
     return await saveOwned(tx, { ...owned, fact, fetch, cause: request.cause });
   };

@@ -283,14 +283,72 @@ describe('a one-off purchase', () => {
 });
 
 /** An operator's word. */
-async function attachAndSync(subscriptionId: string, customerId: string): Promise<void> {
+async function attach(subscriptionId: string, customerId: string): Promise<void> {
   const word = { project_id: project, customer_id: customerId, reason: 'Theirs', actor: 'ada', created_at: new Date() };
   await world.database.db
     .insertInto('tollgate.attachments')
     .values({ connection_id: 'default', object_id: subscriptionId, ...word })
     .onConflict((conflict) => conflict.columns(['connection_id', 'object_id']).doUpdateSet(word))
     .execute();
+}
+
+async function attachAndSync(subscriptionId: string, customerId: string): Promise<void> {
+  await attach(subscriptionId, customerId);
   expect(await world.sync('subscription', subscriptionId)).toMatchObject({ status: 'applied', customerId });
+}
+
+const made = { created: START + 600 };
+const disputed = { entitled: false, reason: 'disputed' };
+
+/** One payment of two subscriptions of one Stripe customer, who is the first of two customers. */
+async function paidForTwo(name: string): Promise<{ mine: string; theirs: string }> {
+  const mine = await world.addCustomer(project, `mine_${name}`, `cus_${name}`);
+  const theirs = await world.addCustomer(project, `theirs_${name}`);
+  world.stripe.put(customer(`cus_${name}`), paymentIntent(`pi_${name}`));
+  for (const n of [1, 2]) {
+    const [sub, inv, si] = [`sub_${name}_${n}`, `in_${name}_${n}`, `si_${name}_${n}`];
+    const line = {
+      id: `il_${n}`,
+      amount: 5000,
+      period: { start: START, end: START + 30 * DAY },
+      pricing: { price_details: { price: 'price_a', product: 'prod_a' } },
+      parent: { subscription_item_details: { subscription: sub, subscription_item: si } },
+    };
+    const payment = invoicePayment(`inpay_${name}_${n}`, inv, `pi_${name}`);
+    const paid = { status: 'paid', billing_reason: 'subscription_create', payments: { data: [payment] } };
+    world.stripe.put(
+      subscription(sub, `cus_${name}`, [item(si, price('price_a', 'prod_a'))], { latest_invoice: inv }),
+      invoice(inv, sub, { ...paid, lines: { data: [line], has_more: false } }),
+      payment,
+    );
+  }
+  return { mine, theirs };
+}
+
+const accessOfBoth = async (name: string) => [
+  await world.access(project, `mine_${name}`),
+  await world.access(project, `theirs_${name}`),
+];
+
+function disputeShared(name: string): void {
+  const charge = { id: `ch_${name}`, object: 'charge', customer: `cus_${name}`, payment_intent: `pi_${name}` };
+  world.stripe.put({ ...charge, amount_refunded: 0, disputed: true, paid: true });
+  world.stripe.put(dispute(`dp_${name}`, `pi_${name}`, made));
+}
+
+/** Whose fact it is. */
+async function ownerOf(id: string): Promise<string | undefined> {
+  const facts = world.database.db.selectFrom('tollgate.facts').where('object_id', '=', id);
+  return (await facts.select('customer_id').executeTakeFirst())?.customer_id;
+}
+
+/** Syncs an object once more where somebody asked for it. */
+async function syncIfAsked(id: string): Promise<void> {
+  const { rows } = await world.database.pool.query(
+    'delete from graphile_worker._private_jobs where key = $1 returning payload',
+    [`sync:default:${id}`],
+  );
+  for (const { payload } of rows) await syncObject(world.deps, payload);
 }
 
 describe('a payment', () => {
@@ -405,28 +463,9 @@ describe('a payment', () => {
   });
 
   it('that paid for subscriptions of two customers bars both, whoever has it, and gives both back', async () => {
-    const mine = await world.addCustomer(project, 'mine', 'cus_both');
-    const theirs = await world.addCustomer(project, 'theirs');
-    const paidFor = (n: number) => {
-      const sold = price('price_a', 'prod_a');
-      const line = {
-        id: `il_${n}`,
-        amount: 5000,
-        period: { start: START, end: START + 30 * DAY },
-        pricing: { price_details: { price: 'price_a', product: 'prod_a' } },
-        parent: { subscription_item_details: { subscription: `sub_both_${n}`, subscription_item: `si_both_${n}` } },
-      };
-      return [
-        subscription(`sub_both_${n}`, 'cus_both', [item(`si_both_${n}`, sold)]),
-        invoice(`in_both_${n}`, `sub_both_${n}`, { status: 'paid', lines: { data: [line], has_more: false } }),
-        invoicePayment(`inpay_both_${n}`, `in_both_${n}`, 'pi_both'),
-      ];
-    };
-    const made = { created: START + 600 };
-    world.stripe.put(customer('cus_both'), ...paidFor(1), ...paidFor(2), paymentIntent('pi_both'));
+    const { mine, theirs } = await paidForTwo('both');
     world.stripe.put(dispute('dp_both', 'pi_both', made));
-    const both = async () => [await world.access(project, 'mine'), await world.access(project, 'theirs')];
-    const disputed = { entitled: false, reason: 'disputed' };
+    const both = () => accessOfBoth('both');
     expect(await world.sync('payment', 'pi_both')).toMatchObject({ status: 'applied', customerId: mine });
     await attachAndSync('sub_both_2', theirs);
     expect(await both()).toEqual([disputed, disputed]);
@@ -441,6 +480,42 @@ describe('a payment', () => {
     world.stripe.put(dispute('dp_both', 'pi_both', { ...made, status: 'lost' }));
     await world.sync('payment', 'pi_both');
     expect(await both()).toEqual([disputed, disputed]);
+  });
+
+  it.each([
+    ['its dispute', 'payment', 'pi_told'],
+    ['the second subscription', 'subscription', 'sub_found_2'],
+  ] as const)(
+    'that paid for subscriptions of two bars both when %s tells of it while only the first one is known',
+    async (_, type, id) => {
+      const name = id.split('_')[1] as string;
+      const { mine, theirs } = await paidForTwo(name);
+      expect(await world.sync('subscription', `sub_${name}_1`)).toMatchObject({ status: 'applied', customerId: mine });
+      await attach(`sub_${name}_2`, theirs);
+      disputeShared(name);
+      await world.sync(type, id);
+      await syncIfAsked(`pi_${name}`);
+      expect(await accessOfBoth(name)).toEqual([disputed, disputed]);
+    },
+  );
+
+  it('that paid for subscriptions of two stays with whoever has it, when both become known at once', async () => {
+    const { mine, theirs } = await paidForTwo('twice');
+    await attach('sub_twice_2', theirs);
+    disputeShared('twice');
+    const holds = [world.stripe.holdNext('disputes'), world.stripe.holdNext('disputes')] as const;
+    const first = world.sync('subscription', 'sub_twice_1');
+    await holds[0].arrived;
+    const second = world.sync('subscription', 'sub_twice_2');
+    await holds[1].arrived;
+    holds[0].release();
+    expect(await first).toMatchObject({ status: 'applied', customerId: mine });
+    holds[1].release();
+    expect(await second).toMatchObject({ status: 'applied', customerId: theirs });
+    expect(await ownerOf('pi_twice')).toBe(mine);
+    await syncIfAsked('pi_twice');
+    expect(await ownerOf('pi_twice')).toBe(mine);
+    expect(await accessOfBoth('twice')).toEqual([disputed, disputed]);
   });
 
   it('that no checkout made is ignored', async () => {
