@@ -3,14 +3,16 @@ import { sql } from 'kysely';
 import { hasEndedForGood } from '../mirror/subscription-fact.ts';
 import type { MirrorDeps } from '../mirror/types.ts';
 import { eachOf } from '../platform/each-of.ts';
+import { TollgateError } from '../platform/errors.ts';
 import { newId } from '../platform/ids.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
 import type { RetrySettings } from '../platform/retry-delay.ts';
+import { classifyStripeError, isFromStripe } from '../stripe/errors.ts';
 import { type Manner, mannerOf, SIDE_BY_SIDE } from '../stripe/manner.ts';
 import { createPace } from '../stripe/pace.ts';
 import { completeRun } from './end-run.ts';
 import { examinePage } from './examine.ts';
-import type { KindName } from './kind.ts';
+import type { KindName, Look } from './kind.ts';
 import { KINDS } from './kinds.ts';
 import { type Counts, countsOf, forget, noteSeen } from './progress.ts';
 import type { RunRow } from './start-run.ts';
@@ -26,6 +28,8 @@ const BUDGET = 40;
 const CALLS_PER_SECOND = 4;
 /** What fails for longer is asked for again in a minute; an account that is away keeps the others waiting. */
 const BRIEFLY: RetrySettings = { maxAttempts: 2, baseMs: 500, capMs: 5_000 };
+/** Where Stripe answers for so many of a connection's objects with an error, it is its account that is away. */
+const MOST_UNANSWERED = 10;
 /** What was looked at so lately is left alone: a small installation is not asked for over and over. */
 const REST = '1 hour';
 
@@ -33,6 +37,7 @@ const REST = '1 hour';
  * The `reconcile_continuously` task: fetches the stored objects that have waited longest to be looked at, a few of each
  * connection each time, and settles what differs as a run of its own, which is there only when something did. A connection
  * that cannot be asked now is left to the next time. While a run of everything is under way there is nothing for it to do.
+ * @throws the first error that is no connection's fault, when every connection has had its turn
  */
 export function continuousTask(deps: ReconcileDeps, options: Partial<Manner> = {}): Task {
   const manner = mannerOf({ pace: createPace(CALLS_PER_SECOND), retry: BRIEFLY, ...options });
@@ -41,20 +46,29 @@ export function continuousTask(deps: ReconcileDeps, options: Partial<Manner> = {
     const due = await longestUnseen(deps);
     if (due.length === 0) return;
     const run = await begin(deps);
-    const counts = countsOf(run);
+    const round: Round = { run, counts: countsOf(run), mistakes: [] };
     const working = workingWith(deps, manner, signal);
     // One that is cut short is left as it is, and the next time goes on with it.
     for (const [id, objects] of Map.groupBy(due, ({ connectionId }) => connectionId)) {
       try {
-        await lookAgain(working, run, counts, id, objects);
+        await lookAgain(working, round, id, objects);
       } catch (error) {
         signal.throwIfAborted();
-        if (problemOf(id, error) === null) throw error;
+        if (problemOf(id, error) === null) round.mistakes.push(error);
         deps.log.warn({ err: error, connection: id }, 'A connection cannot be looked at now; the others are');
       }
     }
-    await end(deps, { ...run, counts: { ...counts } });
+    await end(deps, { ...run, counts: { ...round.counts } });
+    if (round.mistakes.length > 0) throw round.mistakes[0];
   };
+}
+
+/** What comes of looking at some objects of each connection. */
+interface Round {
+  run: RunRow;
+  counts: Counts;
+  /** Errors that are no connection's fault. */
+  mistakes: unknown[];
 }
 
 interface Due {
@@ -65,27 +79,59 @@ interface Due {
   over: boolean;
 }
 
-/** Each is noted when it has been looked at: one that fails every time does not keep the others the oldest. */
-async function lookAgain(
-  working: Working,
-  run: RunRow,
-  counts: Counts,
-  connectionId: string,
-  objects: readonly Due[],
-): Promise<void> {
-  const { db, signal } = working;
+/**
+ * Looks at some objects of one connection. Each is noted when it has been looked at; and when it alone fails, so that it
+ * does not keep the others the oldest.
+ * @throws what keeps the connection from being looked at
+ */
+async function lookAgain(working: Working, round: Round, connectionId: string, objects: readonly Due[]): Promise<void> {
+  const { db, log, signal } = working;
   const look = lookAt(working, connectionId, { projectId: null, customerId: null });
-  await eachOf(objects, SIDE_BY_SIDE, async ({ kind, id, over }) => {
-    const seen = { connectionId, kind, ids: [id] };
-    if (over) {
-      await noteSeen(seen).execute(db);
-      return;
+  const unanswered: Due[] = [];
+  const before = round.counts.asked;
+  await eachOf(objects, SIDE_BY_SIDE, async (object) => {
+    try {
+      await lookAtOne(working, look, round, object);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (problemOf(connectionId, error) === null) {
+        round.mistakes.push(error);
+        await noteSeen(seenOf(object)).execute(db);
+      } else {
+        unanswered.push(object);
+        if (!isPerhapsItsOwn(error) || unanswered.length === MOST_UNANSWERED) throw error;
+      }
+      const { kind, id } = object;
+      log.warn({ err: error, connection: connectionId, kind, id }, 'An object cannot be looked at now; the others are');
     }
-    const { counted, over: ended } = await examinePage(working, look, run, KINDS[kind], seen.ids, signal);
-    await (ended.length > 0 ? forget({ connectionId, kind, over: ended }) : noteSeen(seen)).execute(db);
-    for (const [name, more] of Object.entries(counted)) counts[name as keyof Counts] += more;
-    counts.asked += 1;
   });
+  // Where nothing was answered it may be the account that is away.
+  if (round.counts.asked === before) return;
+  for (const object of unanswered) await noteSeen(seenOf(object)).execute(db);
+}
+
+async function lookAtOne(working: Working, look: Look, { run, counts }: Round, object: Due): Promise<void> {
+  const { db, signal } = working;
+  const seen = seenOf(object);
+  const { connectionId, kind } = seen;
+  if (object.over) {
+    await noteSeen(seen).execute(db);
+    return;
+  }
+  const { counted, over } = await examinePage(working, look, run, KINDS[kind], seen.ids, signal);
+  await (over.length > 0 ? forget({ connectionId, kind, over }) : noteSeen(seen)).execute(db);
+  for (const [name, more] of Object.entries(counted)) counts[name as keyof Counts] += more;
+  counts.asked += 1;
+}
+
+function seenOf({ connectionId, kind, id }: Due) {
+  return { connectionId, kind, ids: [id] };
+}
+
+/** Whether it may be the object alone that fails: Stripe has answered, takes the key and has not had enough of us. */
+function isPerhapsItsOwn(error: unknown): boolean {
+  if (!isFromStripe(error)) return error instanceof TollgateError && error.code === 'stripe_shape_unexpected';
+  return (error.statusCode ?? 0) >= 500 || classifyStripeError(error).kind !== 'transient';
 }
 
 async function isCovered({ db }: MirrorDeps): Promise<boolean> {

@@ -8,6 +8,7 @@ import { createLog } from '../../src/platform/log.ts';
 import { continuousTask } from '../../src/reconciliation/continuous.ts';
 import { createConnections, createStripeClient } from '../../src/stripe/connections.ts';
 import { createPace } from '../../src/stripe/pace.ts';
+import type { Stripe } from '../../src/stripe/types.ts';
 import { eventTypes, quiet, reconcile } from '../support/reconciling.ts';
 import { startRefusingStripe } from '../support/refusing-stripe.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
@@ -25,13 +26,16 @@ beforeAll(async () => {
 });
 afterAll(() => tollgate.close());
 
-/** @param others - further connections, which come first, and what answers for them */
-function deps(others: Record<string, string> = {}) {
+/** Further connections, which come first, and where Stripe is for them, or how it is asked. */
+type Others = Record<string, string | Stripe>;
+
+function deps(others: Others = {}) {
   const used = { webhookSecrets: ['whsec_unused'], livemode: false, installation: 'tests' };
-  const further = Object.entries(others).map(([id, apiBase]) => ({
+  const further = Object.entries(others).map(([id, stripe]) => ({
     ...used,
     id,
-    client: createStripeClient({ secretKey: 'sk_test_of_another', apiBase }),
+    client:
+      typeof stripe === 'string' ? createStripeClient({ secretKey: 'sk_test_of_another', apiBase: stripe }) : stripe,
   }));
   return {
     db: tollgate.database.db,
@@ -62,7 +66,7 @@ async function becomes(customerId: string, { entitled }: { entitled: boolean }):
   await tollgate.until(answers, 5_000, `the access of ${customerId} is ${entitled}`);
 }
 
-async function looksAgainAfter(minutes: number, others: Record<string, string> = {}): Promise<void> {
+async function looksAgainAfter(minutes: number, others: Others = {}): Promise<void> {
   tollgate.sandbox.control.advance({ seconds: minutes * 60 });
   await catchUpEventsTask(deps(others))({}, unhurried).finally(() => quiet(tollgate));
 }
@@ -72,7 +76,7 @@ async function rest(): Promise<void> {
   await tollgate.database.pool.query("update tollgate.reconciliation_seen set seen_at = now() - interval '2 hours'");
 }
 
-async function rolls(others: Record<string, string> = {}): Promise<void> {
+async function rolls(others: Others = {}): Promise<void> {
   const retry = { maxAttempts: 1, baseMs: 1, capMs: 1 };
   await continuousTask(deps(others), { pace: createPace(null), retry })({}, unhurried);
 }
@@ -172,6 +176,51 @@ test('an account that is away or whose key was revoked, however much of it is du
     await rolls({ acme: broken.url });
     await becomes(customer, { entitled: false });
   }
+});
+
+/** As if it had been looked at so many hours ago; after `rest` everything else was two hours ago. */
+async function seen(hours: number, connectionId: string, kind: string, id: string): Promise<void> {
+  await sql`insert into tollgate.reconciliation_seen (connection_id, object_type, object_id, seen_at)
+    values (${connectionId}, ${kind}, ${id}, now() - ${hours} * interval '1 hour')
+    on conflict (connection_id, object_type, object_id) do update set seen_at = excluded.seen_at`.execute(
+    tollgate.database.db,
+  );
+}
+
+async function isDue(id: string): Promise<boolean> {
+  const due = "select from tollgate.reconciliation_seen where object_id = $1 and seen_at < now() - interval '1 hour'";
+  return (await tollgate.database.pool.query(due, [id])).rows.length > 0;
+}
+
+test('an object that Stripe answers with an error every time keeps no other of its account waiting, and does not stay the first', async () => {
+  const broken = await subscribe('broken');
+  const canceled = await subscribe('behind_a_broken_one');
+  await reconcile(tollgate);
+  await tollgate.stripe.subscriptions.cancel(canceled);
+  await rest();
+  await seen(3, 'default', 'subscription', broken);
+  await seen(1.5, 'default', 'subscription', canceled);
+  const path = `/v1/subscriptions/${broken}`;
+  tollgate.sandbox.control.failRequests({ method: 'GET', path, times: 100, outcome: 500 });
+  await rolls();
+  tollgate.sandbox.control.clearFaults();
+  await becomes('behind_a_broken_one', { entitled: false });
+  expect(await isDue(broken)).toBe(false);
+});
+
+test('a mistake of ours over one object is told, and keeps neither other accounts nor other objects waiting', async () => {
+  const canceled = await subscribe('beside_a_mistake');
+  await reconcile(tollgate);
+  await tollgate.stripe.subscriptions.cancel(canceled);
+  await rest();
+  await seen(3, 'mistaken', 'product', 'prod_of_a_mistake');
+  const client = createStripeClient({ secretKey: 'sk_test_of_another', apiBase: tollgate.sandbox.url });
+  client.products.retrieve = () => {
+    throw new TypeError('It has no such member.');
+  };
+  await expect(rolls({ mistaken: client })).rejects.toThrow('It has no such member.');
+  await becomes('beside_a_mistake', { entitled: false });
+  expect(await isDue('prod_of_a_mistake')).toBe(false);
 });
 
 test('what ended because Stripe did not find it is asked for again, and goes on when Stripe finds it', async () => {
