@@ -15,14 +15,16 @@ export interface OwnedPayments {
 /**
  * Writes down the payments of subscriptions' invoices that went through. What failed, or is still owed, is no money that
  * moved: the subscription tells of it.
+ * @param of - `whole`: with every invoice that each of them paid
  * @returns how many were new, or are different now
  */
 export async function recordInvoicePayments(
   tx: Tx,
   connectionId: string,
   owned: readonly OwnedPayments[],
+  of: 'whole' | 'invoice' = 'invoice',
 ): Promise<number> {
-  return await recordPayments(tx, connectionId, invoicePaymentRecords(owned));
+  return await recordPayments(tx, connectionId, invoicePaymentRecords(owned), of);
 }
 
 /** What the ledger is to hold of payments of invoices. Pure: reconciliation compares it with what the ledger holds. */

@@ -42,14 +42,16 @@ type Column = (typeof KEPT)[number] | (typeof STATE)[number];
 /**
  * Writes down payments, each once however often it is heard of.
  * @param payments - no two with the same id
- * @param of - `part`: what is known is only a part of what was paid for, and its invoice tells the rest
+ * @param of - `part`: what is known is only a part of what was paid for, and its invoice tells the rest. `invoice`: what an
+ *   invoice tells, which is a part where the payment is known by another invoice; and whose it is says the invoice only
+ *   where no fact does
  * @returns how many were new, or are different now
  */
 export async function recordPayments(
   tx: Tx,
   connectionId: string,
   payments: readonly PaymentRecord[],
-  of: 'whole' | 'part' = 'whole',
+  of: 'whole' | 'part' | 'invoice' = 'whole',
 ): Promise<number> {
   if (payments.length === 0) return 0;
   // In the order of ids, so that two who write several do not wait in a circle.
@@ -78,10 +80,11 @@ export async function recordPayments(
     )
     .onConflict((conflict) => {
       const names = of === 'part' ? KEPT : [...KEPT, ...STATE];
-      return conflict
+      const update = conflict
         .columns(['connection_id', 'id'])
         .doUpdateSet(Object.fromEntries(names.map((name) => [name, fresh(name)])))
         .where(saysSomethingNew(names));
+      return of === 'invoice' ? update.where(ITS_TO_TELL) : update;
     })
     .executeTakeFirst();
   return Number(numInsertedOrUpdatedRows ?? 0);
@@ -92,6 +95,12 @@ function saysSomethingNew(names: readonly Column[]) {
   const known = names.map((name) => sql.ref(`payments.${name}`));
   return sql<boolean>`(${sql.join(names.map(fresh))}) is distinct from (${sql.join(known)})`;
 }
+
+/** Of a payment that paid several invoices the row names one; what is a fact is written down with all of them. */
+const ITS_TO_TELL = sql<boolean>`(payments.invoice_id is null or payments.invoice_id = excluded.invoice_id)
+  and (payments.customer_id = excluded.customer_id or not exists (
+    select from tollgate.facts fact
+     where fact.kind = 'invoice_payment' and fact.object_id = payments.id and fact.customer_id = payments.customer_id))`;
 
 function fresh(name: Column) {
   const heard = sql.ref(`excluded.${name}`);

@@ -38,7 +38,7 @@ export async function saveInvoicePayment(
   const concerned = owners.map((owner) => owner.customerId);
   for (const id of [...concerned, ...displaced].sort()) await lockCustomer(tx, id);
   const chargeId = paid.charge?.id ?? null;
-  await recordInvoicePayments(tx, fetch.connectionId, [{ ...owned, payments: paid.paid, chargeId }]);
+  await recordInvoicePayments(tx, fetch.connectionId, [{ ...owned, payments: paid.paid, chargeId }], 'whole');
   await recordMoneyBack(tx, fetch.connectionId, { ...owned, id: paid.id }, paid);
   // A payment that simply went through is in the ledger; as a fact it would say nothing.
   if (known === undefined && !hasMoneyBack(paid)) return { status: 'unchanged', reason: null, ...owned };

@@ -92,6 +92,8 @@ export interface LedgerRow {
   currency: string;
   amountMinor: number;
   invoiceId: string | null;
+  /** Whether it is a fact of that customer too, which says whose it is. */
+  isFact: boolean;
 }
 
 /** What is stored about a page of listed objects, by their ids; an id that is missing was not asked for. */

@@ -12,13 +12,21 @@ export async function ledgerRows(
   const rows = await db
     .selectFrom('tollgate.payments')
     .select(['id', 'customer_id', 'currency', 'amount', 'invoice_id'])
+    .select(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('tollgate.facts as fact')
+          .where('fact.kind', '=', 'invoice_payment')
+          .whereRef('fact.object_id', '=', 'tollgate.payments.id')
+          .whereRef('fact.customer_id', '=', 'tollgate.payments.customer_id'),
+      ).as('is_fact'),
+    )
     .where('connection_id', '=', connection.id)
     .where((of) => of('id', '=', of.fn.any(of.val([...ids]))))
     .execute();
   return new Map(
-    rows.map(({ id, customer_id: customerId, currency, amount, invoice_id: invoiceId }) => [
+    rows.map(({ id, customer_id: customerId, currency, amount, invoice_id: invoiceId, is_fact }) => [
       id,
-      { id, customerId, currency, amountMinor: Number(amount), invoiceId },
+      { id, customerId, currency, amountMinor: Number(amount), invoiceId, isFact: is_fact === true },
     ]),
   );
 }
@@ -31,10 +39,14 @@ export function paymentIdsOf({ payments }: Stripe.Invoice): string[] {
     .filter((id) => id !== null);
 }
 
-/** Whether the ledger holds a payment, for whoever it belongs to. Of one that paid several invoices each tells a part. */
-export function holds(row: LedgerRow | undefined, { customerId, amountMinor }: PaymentRecord): boolean {
+/**
+ * Whether the ledger holds a payment, for whoever it belongs to. Of one that paid several invoices each tells a part, and
+ * the row names one of them. Whose a fact is, is compared as such.
+ */
+export function holds(row: LedgerRow | undefined, { customerId, amountMinor, invoiceId }: PaymentRecord): boolean {
   if (row === undefined || row.invoiceId === null) return false;
-  return row.customerId === customerId && row.amountMinor >= amountMinor;
+  if (row.invoiceId !== invoiceId) return true;
+  return (row.isFact || row.customerId === customerId) && row.amountMinor >= amountMinor;
 }
 
 /** As a drift shows it. */

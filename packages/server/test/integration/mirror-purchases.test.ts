@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { syncObject } from '../../src/mirror/sync-object.ts';
+import { invoices } from '../../src/reconciliation/invoices.ts';
+import type { Look } from '../../src/reconciliation/kind.ts';
 import {
   customer,
   DAY,
@@ -342,6 +344,36 @@ async function ownerOf(id: string): Promise<string | undefined> {
   return (await facts.select('customer_id').executeTakeFirst())?.customer_id;
 }
 
+/** Whose the payment of two is among the facts and in the ledger, and whose its dispute. */
+async function ownersInLedger(id: string): Promise<(string | undefined)[]> {
+  const { db } = world.database;
+  const row = db.selectFrom('tollgate.payments').select('customer_id').where('id', '=', id);
+  const fought = db.selectFrom('tollgate.disputes').select('customer_id').where('payment_id', '=', id);
+  return [
+    await ownerOf(id),
+    (await row.executeTakeFirst())?.customer_id,
+    (await fought.executeTakeFirst())?.customer_id,
+  ];
+}
+
+/** Compares the invoices of a payment of two, each by itself. @returns those that differed and were repaired */
+async function repairInvoices(name: string): Promise<string[]> {
+  const { db, connections } = world.deps;
+  const look: Look = {
+    db,
+    connection: connections.get('default'),
+    scope: { projectId: null, customerId: null },
+    ask: (_, run) => run(),
+  };
+  const repaired: string[] = [];
+  for (const id of [`in_${name}_1`, `in_${name}_2`]) {
+    if ((await invoices.compareOne(look, id)).status !== 'drift') continue;
+    await world.sync('invoice', id);
+    repaired.push(id);
+  }
+  return repaired;
+}
+
 /** Syncs an object once more where somebody asked for it. */
 async function syncIfAsked(id: string): Promise<void> {
   const { rows } = await world.database.pool.query(
@@ -517,6 +549,36 @@ describe('a payment', () => {
     expect(await ownerOf('pi_twice')).toBe(mine);
     expect(await accessOfBoth('twice')).toEqual([disputed, disputed]);
   });
+
+  it.each([1, 2])(
+    'that paid for subscriptions of two is whole in the ledger of one of them, whichever is moved (%i)',
+    async (n) => {
+      const name = `whole${n}`;
+      const { mine, theirs } = await paidForTwo(name);
+      disputeShared(name);
+      expect(await world.sync('payment', `pi_${name}`)).toMatchObject({ status: 'applied', customerId: mine });
+      await attachAndSync(`sub_${name}_${n}`, theirs);
+      const [first, ...others] = await ownersInLedger(`pi_${name}`);
+      expect(others).toEqual([first, first]);
+      expect(await repairInvoices(name)).toEqual([]);
+      expect(await ownersInLedger(`pi_${name}`)).toEqual([first, first, first]);
+      await attachAndSync(`sub_${name}_${3 - n}`, theirs);
+      expect(await ownersInLedger(`pi_${name}`)).toEqual([theirs, theirs, theirs]);
+      expect(await repairInvoices(name)).toEqual([]);
+    },
+  );
+
+  it.each([1, 2])(
+    'that paid for subscriptions of two and simply went through is no drift that comes back (%i)',
+    async (n) => {
+      const name = `plain${n}`;
+      const { theirs } = await paidForTwo(name);
+      for (const sub of [1, 2]) await world.sync('subscription', `sub_${name}_${sub}`);
+      await attachAndSync(`sub_${name}_${n}`, theirs);
+      await repairInvoices(name);
+      expect(await repairInvoices(name)).toEqual([]);
+    },
+  );
 
   it('that no checkout made is ignored', async () => {
     world.stripe.put(paymentIntent('pi_alone'));
