@@ -45,7 +45,7 @@ const AMOUNTS: Readonly<Record<Trouble, readonly number[]>> = {
   duplicate: about(0.12),
   delay: about(0.12),
   stripe: about(0.04),
-  slow: [0, 0.03, 0.1, 0.5],
+  slow: [0, 0.1, 0.4, 0.4],
   outage: about(0.002),
   database: about(0.004),
   death: about(0.0008),

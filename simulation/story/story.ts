@@ -7,7 +7,7 @@ const THEMES = {
   changing: {
     change_plan: 8,
     change_quantity: 4,
-    change_mind: 6,
+    change_mind: 12,
     add_item: 3,
     remove_item: 2,
     discount: 2,

@@ -120,8 +120,8 @@ const TRIED_OUT: readonly ((act: Act) => string | null)[] = [
 export async function changeMind(act: Act): Promise<string | null> {
   const { random } = act;
   const tried = [random.pick(TRIED_OUT)(act)];
-  for (let left = 1 + random.below(3); left > 0; left -= 1) {
-    await sleep(1 + random.below(8_000));
+  for (let left = 1 + random.below(4); left > 0; left -= 1) {
+    await sleep(1 + random.below(6_000));
     tried.push(random.pick(TRIED_OUT)(act));
   }
   const done = tried.filter((what) => what !== null);
