@@ -115,13 +115,6 @@ export const BUGS: readonly PlantedBug[] = [
     replace: "if (status === 'prevented' || status.startsWith('warning_')) return false;",
   },
   {
-    name: 'missing_absorb',
-    about: 'A subscription that has ended is still changed by whatever is fetched later.',
-    file: '/mirror/sync-subscription.ts',
-    find: 'const over = known !== undefined && hasEndedForGood(known.fact) && current.status !== known.fact.status;',
-    replace: 'const over = known === null;',
-  },
-  {
     name: 'renewal_dispute_overlooked',
     about: 'Only what was bought once is barred by a dispute, and no paid period of a subscription.',
     file: '/core/src/policy.ts',
