@@ -43,7 +43,8 @@ test('a customer is led through trial, failed renewal, grace, recovery, refund a
   await make(page, 'Pay what is owed', 'What was owed is paid.');
   await untilFeature(page, 'pro_export', true);
   await untilExplained(page, /Why: a paid period/);
-  await untilExplained(page, /invoice\.paid|customer\.subscription\.updated/);
+  // Whichever of those that tell of the payment came first.
+  await untilExplained(page, /invoice\.(paid|payment_succeeded|updated)|customer\.subscription\.updated/);
 
   await make(page, 'Let the period end', 'the next one has begun');
   await untilFeature(page, 'pro_export', true);
