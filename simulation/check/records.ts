@@ -1,6 +1,7 @@
 /** What must hold of everything that the service has written down. */
 import { verifyAuditChain } from '../../packages/server/src/audit/verify.ts';
 import type { Process } from '../engine/process.ts';
+import { SimulationError } from '../engine/scheduler.ts';
 import { keyOf } from '../model/ledger.ts';
 import { monthlyRevenue } from '../model/revenue.ts';
 import type { Stage } from '../story/stage.ts';
@@ -120,9 +121,12 @@ export async function reconcile(stage: Stage, expectNone: boolean): Promise<stri
   if (begun.status !== 202)
     throw new Violation('reconciliation', `A reconciliation could not begin: ${JSON.stringify(begun.body)}`);
   await universe.settle();
-  const run = await universe.scheduler.runFor(universe.ask('GET', `/admin/reconciliations/${begun.body.id}`));
+  const run = await universe.scheduler.runFor(
+    universe.ask('GET', `/admin/reconciliations/${begun.body.id}?limit=1000`),
+  );
   if (run.body.status !== 'completed')
     throw new Violation('reconciliation', `It ended as ${run.body.status}: ${JSON.stringify(run.body)}`);
+  if (run.body.drifts_has_more) throw new SimulationError('There are more drifts than a page of them shows.');
   const drifts = run.body.drifts.filter(
     ({ object_id: id, action }: { object_id: string; action: string }) =>
       action !== 'needs_person' || !isNobodys(stage, id),

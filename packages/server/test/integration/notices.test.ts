@@ -1,7 +1,5 @@
 /** Apps are told of every change: signed, at least once, in each customer's order, and so that they know all there is. */
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { announcePassedTask } from '../../src/entitlements/announce-passed.ts';
@@ -9,52 +7,10 @@ import { deliverNoticesTask } from '../../src/notices/deliver.ts';
 import { forgetOldNotices } from '../../src/notices/forget.ts';
 import { createLog } from '../../src/platform/log.ts';
 import { createSealer } from '../../src/platform/sealing.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { type Received, Receiver } from '../support/notice-receiver.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
-
-interface Received {
-  headers: IncomingHttpHeaders;
-  body: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects, and fails where that is missing.
-  notice: any;
-}
-
-/** An app's endpoint. `answer` decides what it says to each request. */
-class Receiver {
-  readonly all: Received[] = [];
-  answer: (received: Received) => number | 'cut' | Promise<number> = () => 204;
-  #server: Server | undefined;
-  url = '';
-
-  async start(): Promise<this> {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', async () => {
-        const body = Buffer.concat(chunks).toString('utf8');
-        const received = { headers: request.headers, body, notice: JSON.parse(body) };
-        this.all.push(received);
-        const status = await this.answer(received);
-        if (status === 'cut') response.destroy();
-        else response.writeHead(status).end();
-      });
-    });
-    await new Promise<void>((resolve) => this.#server?.listen(0, '127.0.0.1', resolve));
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/hooks`;
-    return this;
-  }
-
-  of(customerId: string): Received[] {
-    return this.all.filter(({ notice }) => notice.data.customer_id === customerId);
-  }
-
-  async stop(): Promise<void> {
-    this.#server?.closeAllConnections();
-    await new Promise((resolve) => this.#server?.close(resolve));
-  }
-}
 
 let tollgate: Tollgate;
 let receiver: Receiver;
@@ -598,45 +554,6 @@ describe('an endpoint', () => {
     );
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(10);
     expect(answers.find(({ status }) => status !== 201)?.body.code).toBe('too_many_endpoints');
-  });
-});
-
-describe('the key that secrets are sealed with', () => {
-  const [OLD, NEW] = [randomBytes(32), randomBytes(32)] as const;
-  let database: TestDatabase;
-  let made: { id: string; signing_secret: string };
-  let projectId: string;
-  const starting = async (...keys: Buffer[]) =>
-    await startTollgate({ database, sandbox: tollgate.sandbox, deaf: true, sealer: createSealer(keys) });
-
-  beforeAll(async () => {
-    database = await createTestDatabase();
-    const first = await starting(OLD);
-    projectId = first.project.id;
-    await first.secret.post('/features', { code: 'pro_export', name: 'Export', type: 'boolean' });
-    made = (await first.secret.post('/webhook-endpoints', { url: receiver.url })).body;
-    await first.secret.post(`/webhook-endpoints/${made.id}/rotate`, { overlap_seconds: 3600 });
-    await first.close();
-  });
-  afterAll(() => database.drop());
-
-  it('stops the start where it is not among the keys, in words that name the endpoint', async () => {
-    await expect(starting(NEW)).rejects.toThrow(new RegExp(`webhook_endpoints/${made.id}/secret.*Add the key`));
-    await expect(startTollgate({ database, sandbox: tollgate.sandbox, deaf: true, sealer: null })).rejects.toThrow(
-      new RegExp(`webhook_endpoints/${made.id}/secret.*TOLLGATE_ENCRYPTION_KEY is not set`),
-    );
-  });
-
-  it('is replaced without a notice being lost: the old one, both, the new one alone', async () => {
-    await Promise.all([1, 2].map(async () => await (await starting(NEW, OLD)).close()));
-    const last = await starting(NEW);
-    const about = { project_id: projectId, customer_id: 'u_resealed', feature: 'pro_export', reason: 'a test' };
-    await last.admin.post('/admin/grant', about);
-    await arrived('u_resealed', 1);
-    await last.close();
-    const [{ headers, body }] = receiver.of('u_resealed') as [Received];
-    expect(() => new Webhook(made.signing_secret).verify(body, headers as Record<string, string>)).not.toThrow();
-    expect(headers['webhook-signature']?.toString().split(' ')).toHaveLength(2);
   });
 });
 

@@ -125,16 +125,8 @@ describe('a subscription whose payment is fought over', () => {
 
 describe('an early event', () => {
   test('about a dispute waits until it is known whose subscription it was, and then counts', async () => {
-    const { stripe, sandbox } = tollgate;
-    const customer = await stripe.customers.create({ email: 'cleo@example.com' });
-    const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
-    const subscription = await stripe.subscriptions.create({
-      customer: customer.id,
-      items: [{ price: monthly }],
-      default_payment_method: method.id,
-    });
-    const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
-    const payment = String(data[0]?.payment.payment_intent);
+    const { sandbox } = tollgate;
+    const { customer, payment } = await subscribeByHand();
     sandbox.control.dispute(payment);
     const statuses = async () =>
       (await tollgate.admin.get(`/admin/events?type=charge.dispute.created&limit=100`)).body.data
@@ -143,7 +135,7 @@ describe('an early event', () => {
     await tollgate.until(async () => (await statuses()).includes('parked'), 10_000, 'the dispute is parked');
     expect((await app.get('/customers/cleo/payments')).status).toBe(404);
 
-    await app.put('/customers/cleo', { stripe_customer_id: customer.id });
+    await app.put('/customers/cleo', { stripe_customer_id: customer });
     await tollgate.until(async () => (await statuses()).includes('processed'), 10_000, 'the dispute is processed');
     sandbox.control.advance({ seconds: 2 });
     expect(await decision('cleo')).toBe('not: disputed');
@@ -152,23 +144,24 @@ describe('an early event', () => {
   });
 });
 
-/** A subscription that somebody made in Stripe's dashboard, and its payment: parked, since nobody can say whose it is. */
-async function parkedByHand() {
+/** A subscription that somebody made in Stripe's dashboard, and its payment. */
+async function subscribeByHand() {
   const { stripe } = tollgate;
-  const customer = await stripe.customers.create();
-  const method = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
-  const subscription = await stripe.subscriptions.create({
-    customer: customer.id,
-    items: [{ price: monthly }],
-    default_payment_method: method.id,
-  });
+  const { id: customer } = await stripe.customers.create();
+  const { id: card } = await stripe.paymentMethods.attach('pm_card_visa', { customer });
+  const items = [{ price: monthly }];
+  const subscription = await stripe.subscriptions.create({ customer, items, default_payment_method: card });
   const { data } = await stripe.invoicePayments.list({ invoice: String(subscription.latest_invoice) });
+  return { customer, subscription: subscription.id, payment: String(data[0]?.payment.payment_intent) };
+}
+
+/** One that is parked, since nobody can say whose it is. */
+async function parkedByHand() {
+  const made = await subscribeByHand();
   await heard();
-  const { body } = await tollgate.admin.get(`/admin/parked?object_id=${subscription.id}`);
+  const { body } = await tollgate.admin.get(`/admin/parked?object_id=${made.subscription}`);
   return {
-    customer: customer.id,
-    subscription: subscription.id,
-    payment: String(data[0]?.payment.payment_intent),
+    ...made,
     attach: async (customerId: string, more: object = {}) =>
       await tollgate.admin.post(`/admin/parked/${body.data[0]?.id}/attach`, {
         project_id: tollgate.project.id,
