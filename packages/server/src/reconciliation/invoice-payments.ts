@@ -1,10 +1,11 @@
 import { type Attribution, attribute } from '../mirror/attribute.ts';
 import { type FetchedInvoicePayment, fetchInvoicePayment } from '../mirror/fetch-invoice-payment.ts';
 import { fetchPayment } from '../mirror/fetch-purchase.ts';
-import { fetchSubscription } from '../mirror/fetch-subscription.ts';
+import { type FetchedSubscription, fetchSubscription } from '../mirror/fetch-subscription.ts';
 import { hasMoneyBack, invoicePaymentFact } from '../mirror/invoice-payment-fact.ts';
 import { listMoneyBack } from '../mirror/list-money-back.ts';
 import { idOrNull } from '../mirror/parse-shape.ts';
+import { hasEnded } from '../mirror/subscription-fact.ts';
 import { completeHints } from '../mirror/sync-subscription.ts';
 import type { Stripe } from '../stripe/types.ts';
 import type { Kind, Look, Verdict } from './kind.ts';
@@ -76,9 +77,10 @@ async function compareFetched(look: Look, fetched: FetchedInvoicePayment): Promi
  */
 async function ownerOfPayment(
   look: Look,
-  { paid }: FetchedInvoicePayment,
+  fetched: FetchedInvoicePayment,
   has: string | undefined,
 ): Promise<Attribution> {
+  const { paid } = fetched;
   const ids = [...new Set(paid.map(({ subscriptionId }) => subscriptionId))].sort();
   const stored = await Promise.all(ids.map((id) => storedFact(look, 'subscription', id)));
   const owners = stored.filter((one) => one !== undefined);
@@ -89,11 +91,20 @@ async function ownerOfPayment(
   }
   let found: Attribution = { status: 'ignored', reason: 'not_ours' };
   for (const id of ids) {
-    const hints = await look.ask('subscription', async () => {
-      const subscription = await fetchSubscription(look.connection, id);
-      return subscription === null ? null : await completeHints(look, look.connection, subscription, null);
-    });
-    if (hints !== null && found.status === 'ignored') found = await attribute(look.db, look.connection, hints);
+    const subscription = await look.ask('subscription', () => fetchSubscription(look.connection, id));
+    if (subscription === null || found.status !== 'ignored') continue;
+    const hints = await look.ask('subscription', () => completeHints(look, look.connection, subscription, null));
+    found = await attribute(look.db, look.connection, hints);
+    if ('projectId' in found && comesAlong(fetched, subscription)) return { status: 'ignored', reason: 'not_ours' };
   }
   return found;
+}
+
+/**
+ * Whether the payment is found with its subscription, which is missing too, and is no drift of its own: a first look at one
+ * that stands asks what became of its payments (`mirror/first-look.ts`).
+ */
+function comesAlong(payment: FetchedInvoicePayment, { subscription, customer }: FetchedSubscription): boolean {
+  const { refundedMinor, dispute } = invoicePaymentFact(payment);
+  return (refundedMinor > 0 || dispute !== null) && !hasEnded(subscription.status) && customer.deleted !== true;
 }

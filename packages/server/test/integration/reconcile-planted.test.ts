@@ -188,6 +188,31 @@ test('every planted difference is found with its cause, dry and real alike, and 
   expect(metrics).toMatch(/tollgate_reconciliation_last_completed_seconds \d/);
 }, 60_000);
 
+test('a refund of which nobody heard comes along with its subscription of which nobody heard, dry and real alike', async () => {
+  const { stripe, sandbox } = tollgate;
+  const refunded = async (customerId: string) => {
+    const subscription = await subscribe(customerId);
+    const { latest_invoice } = await stripe.subscriptions.retrieve(subscription);
+    const { data } = await stripe.invoicePayments.list({ invoice: String(latest_invoice) });
+    const payment = String(data[0]?.payment.payment_intent);
+    const refund = await stripe.refunds.create({ payment_intent: payment });
+    return { subscription, payment, refund: refund.id };
+  };
+  const standing = await refunded('refunded');
+  const ended = await refunded('refunded_and_canceled');
+  await stripe.subscriptions.cancel(ended.subscription);
+  const failed = await refunded('refunded_in_vain');
+  sandbox.control.failRefund(failed.refund);
+
+  const dry = await reconcile(tollgate, { project_id: tollgate.project.id, dry_run: true });
+  const run = await reconcile(tollgate, { project_id: tollgate.project.id });
+  expect(told(dry)).toEqual(told(run));
+  // No first look asks what became of the payments of what has ended, nor finds a refund that took nothing.
+  const found = [standing.subscription, ended.subscription, ended.payment, failed.subscription, failed.payment];
+  expect(run.drifts.map(({ object_id }) => object_id).sort()).toEqual(found.sort());
+  expect((await reconcile(tollgate, { project_id: tollgate.project.id })).drifts).toEqual([]);
+});
+
 test('more drift than happens by itself raises an alarm', async () => {
   for (let n = 0; n < 11; n++) await subscribe(`many_${n}`);
   const run = await reconcile(tollgate, { project_id: tollgate.project.id });
