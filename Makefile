@@ -10,7 +10,7 @@ TSC := node_modules/typescript/bin/tsc
 # 90 MB less; long work (a reconciliation) stays as small as it began.
 NODE := NODE_COMPILE_CACHE=node_modules/.cache/tollgate node --max-semi-space-size=4 --heap-growing-percent=40
 
-.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import torture-lost torture torture-kill simulate simulate-bugs
+.PHONY: up dev import test lint typecheck build format install openapi bench bench-check bench-growth bench-webhook bench-receive bench-start bench-sandbox bench-reconcile bench-import torture-lost torture torture-kill simulate simulate-bugs
 
 install: $(INSTALLED)
 
@@ -54,9 +54,11 @@ build: install
 openapi: install
 	vitest run --project server packages/server/test/integration/openapi.test.ts --update
 
-bench: bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import
+BENCHES := bench-check bench-growth bench-webhook bench-receive bench-start bench-sandbox bench-reconcile bench-import
 
-bench-check bench-webhook bench-start bench-sandbox bench-reconcile bench-import: bench-%: install
+bench: $(BENCHES)
+
+$(BENCHES): bench-%: install
 	node benchmarks/$*.ts
 
 torture: torture-lost torture-kill

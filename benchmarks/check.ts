@@ -3,21 +3,16 @@
  * 100,000 customers with three features each; who is asked for follows Zipf's law.
  * CUSTOMERS, DURATION (seconds) and ROUNDS change the size of the run.
  */
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import autocannon from 'autocannon';
+import { startBare } from './bare.ts';
 import { loadCustomers } from './load-customers.ts';
 import { type OpenLoopResult, openLoop } from './open-loop.ts';
-import { call, end, freePort, openProject, percentile, startService, zipf } from './service.ts';
+import { call, openProject, percentile, startService, zipf } from './service.ts';
 
 const CUSTOMERS = Number(process.env.CUSTOMERS ?? 100_000);
 const SECONDS = Number(process.env.DURATION ?? 8);
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
 const CONNECTIONS = 32;
-/** Node adds what is about the connection by itself. */
-const OF_THE_CONNECTION = new Set(['connection', 'date', 'keep-alive']);
 
 const service = await startService();
 const idleMb = await service.residentMb();
@@ -88,24 +83,4 @@ function load(url: string, pathOf: () => string): Promise<autocannon.Result> {
     headers: { authorization: `Bearer ${key}` },
     requests,
   });
-}
-
-async function startBare(sample: Response): Promise<{ url: string; stop(): Promise<void> }> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'tollgate-bare-'));
-  const file = path.join(dir, 'answer.json');
-  const headers = [...sample.headers].filter(([name]) => !OF_THE_CONNECTION.has(name)).flat();
-  await writeFile(file, JSON.stringify({ headers, body: await sample.text() }));
-  const port = await freePort();
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'bare-server.ts')], {
-    env: { ...process.env, ANSWER_FILE: file, PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
-  return {
-    url: `http://127.0.0.1:${port}`,
-    stop: async () => {
-      await end(child);
-      await rm(dir, { recursive: true, force: true });
-    },
-  };
 }
