@@ -1,5 +1,6 @@
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
+import { overtakeFetches } from '../facts/overtake-fetches.ts';
 import type { Queryable } from '../platform/database.ts';
 import { notFound } from '../platform/errors.ts';
 import { getProject } from '../projects/find-project.ts';
@@ -47,6 +48,7 @@ export async function updatePrice(
   );
   const now = deps.clock.now();
   return await deps.db.transaction().execute(async (tx) => {
+    await overtakeFetches(tx, project.connectionId, id);
     const saved = await savePrice(tx, { projectId, price: priceOfStripe(changed), now });
     if (saved === undefined) throw notFound('price');
     await refetchLater(tx, project.connectionId, { type: 'price', id });

@@ -1,5 +1,6 @@
 import type { AuditContext } from '../audit/context.ts';
 import { recordAudit } from '../audit/record.ts';
+import { overtakeFetches } from '../facts/overtake-fetches.ts';
 import { notFound } from '../platform/errors.ts';
 import { getProject } from '../projects/find-project.ts';
 import { askStripe } from '../stripe/refusal.ts';
@@ -42,6 +43,7 @@ export async function updateProduct(
   );
   const now = deps.clock.now();
   return await deps.db.transaction().execute(async (tx) => {
+    await overtakeFetches(tx, connectionId, id);
     const saved = await saveProduct(tx, { connectionId, projectId, product: productOfStripe(changed), now });
     if (saved === undefined) throw notFound('product');
     await refetchLater(tx, connectionId, { type: 'product', id });
