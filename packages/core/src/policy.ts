@@ -41,7 +41,7 @@ export function subscriptionAccess(
   payments: readonly InvoicePaymentFact[],
   policy: AccessPolicy,
 ): Access {
-  const bars = payments.flatMap((payment) => barsOf(payment, sub, item, policy));
+  const bars = payments.flatMap((payment) => barsOf(payment, payments, sub, item, policy));
   return without(paidAccess(sub, item, policy), bars);
 }
 
@@ -106,14 +106,14 @@ function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: Acces
  */
 function barsOf(
   payment: InvoicePaymentFact,
+  payments: readonly InvoicePaymentFact[],
   sub: SubscriptionFact,
   item: SubscriptionItem,
   policy: AccessPolicy,
 ): BarredSpan[] {
   const bars: Pick<BarredSpan, 'from' | 'reason'>[] = [];
-  if (policy.subscriptionRefund === 'revoke_period' && isRefunded(payment, policy)) {
-    bars.push({ from: payment.refundedAt ?? 0, reason: 'refunded' });
-  }
+  const refundedFrom = policy.subscriptionRefund === 'revoke_period' ? revokedFrom(payment, payments, policy) : null;
+  if (refundedFrom !== null) bars.push({ from: refundedFrom, reason: 'refunded' });
   if (payment.dispute !== null && disputeBars(payment.dispute.status, policy)) {
     bars.push({ from: payment.dispute.openedAt, reason: 'disputed' });
   }
@@ -127,6 +127,25 @@ function barsOf(
         paymentId: payment.id,
       })),
     );
+}
+
+/**
+ * When a payment's refund revokes what it bought; null: it does not. Of an invoice that several payments paid, each is a
+ * part, and all of it has gone back once all of them have.
+ */
+function revokedFrom(
+  payment: InvoicePaymentFact,
+  payments: readonly InvoicePaymentFact[],
+  policy: AccessPolicy,
+): Instant | null {
+  if (payment.refundedMinor <= 0) return null;
+  if (isRefunded(payment, policy)) return payment.refundedAt ?? 0;
+  const together = payments.filter(
+    (other) => other.refundedMinor > 0 && other.invoiceIds.join() === payment.invoiceIds.join(),
+  );
+  const refundedMinor = together.reduce((sum, other) => sum + other.refundedMinor, 0);
+  if (refundedMinor < payment.amountMinor) return null;
+  return Math.max(...together.map(({ refundedAt }) => refundedAt ?? 0));
 }
 
 /** An item that was replaced meanwhile paid for whatever the subscription has of the same product now. */

@@ -348,6 +348,21 @@ describe("the payment of a subscription's invoice", () => {
     expect(at(15 * DAY, [yearly, disputed('lost')])).toBe('subscription_active');
   });
 
+  it('that is one of several of its invoice ends the period once all of them have been refunded', () => {
+    const part = (id: string, refundedMinor: number, refundedAt: number) =>
+      invoicePayment({ id, refundedMinor, refundedAt: refundedMinor === 0 ? null : refundedAt });
+    const [first, second] = [part('pi_a', 300, inPeriod), part('pi_b', 700, inPeriod + DAY)];
+    const elsewhere = invoicePayment({ ...second, invoiceIds: ['in_2'], lines: [] });
+    expect(at(inPeriod + DAY, [subscription(), first], revoke)).toBe('subscription_active');
+    expect(at(inPeriod + DAY, [subscription(), first, elsewhere], revoke)).toBe('subscription_active');
+    expect(at(inPeriod + DAY, [subscription(), first, part('pi_b', 600, inPeriod)], revoke)).toBe(
+      'subscription_active',
+    );
+    expect(at(inPeriod + DAY - 1, [subscription(), first, second], revoke)).toBe('subscription_active');
+    expect(at(inPeriod + DAY, [subscription(), first, second], revoke)).toBe('not: refunded');
+    expect(at(inPeriod + DAY, [subscription(), first, second])).toBe('subscription_active');
+  });
+
   it('of an upgrade takes away the rest of the period', () => {
     const upgrade = invoicePayment({
       lines: [line({ periodStart: 15 * DAY })],
