@@ -92,6 +92,8 @@ export interface Discount {
   amountOff: number | null;
   currency: string | null;
   end: Instant | null;
+  /** The products that it is good for; missing: whatever is sold. */
+  appliesTo?: readonly string[];
 }
 
 export interface SubscriptionFact {

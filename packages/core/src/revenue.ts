@@ -33,22 +33,33 @@ export function mrr(subscriptions: Iterable<SubscriptionFact>, options: RevenueO
 export function monthlyRevenueOf(subscription: SubscriptionFact, options: RevenueOptions = {}): Map<string, Rational> {
   const sums = new Map<string, Rational>();
   if (subscription.status !== 'active' && subscription.status !== 'past_due') return sums;
-  for (const item of subscription.items) {
-    const { price } = item;
-    if (price === null || price.interval === null || price.usageType === 'metered') continue;
-    const perPeriod = discounted(amountPerPeriod(item, price), price.currency, item.discounts, options);
-    const monthly = multiply(perPeriod, monthsFactor(price.interval, price.intervalCount));
-    sums.set(price.currency, add(sums.get(price.currency) ?? ZERO, monthly));
-  }
-  for (const [currency, sum] of sums) {
-    // An amount off the whole subscription is taken off each invoice; the first item's period is the invoice's.
-    const price = subscription.items.find((item) => item.price?.currency === currency)?.price;
-    const factor = price?.interval ? monthsFactor(price.interval, price.intervalCount) : ratio(1);
-    const amount = discounted(sum, currency, subscription.discounts, options, factor);
-    if (isPositive(amount)) sums.set(currency, amount);
-    else sums.delete(currency);
+  const amounts = subscription.items.flatMap((item) => monthlyAmountOf(item, options));
+  for (const { currency, value } of discounted(amounts, subscription.discounts, options)) {
+    if (isPositive(value)) sums.set(currency, add(sums.get(currency) ?? ZERO, value));
   }
   return sums;
+}
+
+/** What is sold of one product, as discounts take from it. */
+interface Amount {
+  productId: string;
+  currency: string;
+  value: Rational;
+  /** Makes monthly what is taken off an invoice. */
+  factor: Rational;
+}
+
+function monthlyAmountOf(item: SubscriptionItem, options: RevenueOptions): Amount[] {
+  const { price, productId } = item;
+  if (price === null || price.interval === null || price.usageType === 'metered') return [];
+  const { currency } = price;
+  const perPeriod = { productId, currency, value: amountPerPeriod(item, price), factor: ratio(1) };
+  const factor = monthsFactor(price.interval, price.intervalCount);
+  return discounted([perPeriod], item.discounts, options).map(({ value }) => ({
+    ...perPeriod,
+    value: multiply(value, factor),
+    factor,
+  }));
 }
 
 function amountPerPeriod(item: SubscriptionItem, price: PriceTerms): Rational {
@@ -91,24 +102,40 @@ function tierAmount(tier: PriceTier, units: number): Rational {
   return add(perUnit, decimal(tier.flatAmountDecimal ?? '0'));
 }
 
-/** Percentages first, each of what is left, then amounts; never below zero. `factor` turns an amount monthly. */
+/** Percentages first, each of what is left, then amounts, from one after the other as far as they go. */
 function discounted(
-  amount: Rational,
-  currency: string,
+  amounts: readonly Amount[],
   discounts: readonly Discount[],
   options: RevenueOptions,
-  factor: Rational = ratio(1),
-): Rational {
-  let left = amount;
+): readonly Amount[] {
+  let left = amounts;
   const counted = discounts.filter(({ duration }) => options.discounts === 'all' || duration === 'forever');
-  for (const { percentOff } of counted) {
-    if (percentOff !== null)
-      left = multiply(left, subtract(ratio(1), multiply(decimal(String(percentOff)), ratio(1, 100))));
+  for (const { percentOff, appliesTo } of counted) {
+    if (percentOff === null) continue;
+    const stays = subtract(ratio(1), multiply(decimal(String(percentOff)), ratio(1, 100)));
+    left = left.map((one) => (isFor(one, appliesTo) ? { ...one, value: multiply(one.value, stays) } : one));
   }
-  for (const { amountOff, currency: of } of counted) {
-    if (amountOff !== null && of === currency) left = subtract(left, multiply(ratio(amountOff), factor));
+  for (const { amountOff, currency, appliesTo } of counted) {
+    if (amountOff === null) continue;
+    const concerned = (one: Amount) => one.currency === currency && isFor(one, appliesTo);
+    // It is taken off each invoice; the first item's period is the invoice's.
+    let off = multiply(ratio(amountOff), left.find(concerned)?.factor ?? ZERO);
+    left = left.map((one) => {
+      if (!concerned(one)) return one;
+      const taken = least(one.value, off);
+      off = subtract(off, taken);
+      return { ...one, value: subtract(one.value, taken) };
+    });
   }
-  return isPositive(left) ? left : ZERO;
+  return left;
+}
+
+function isFor({ productId }: Amount, appliesTo: Discount['appliesTo']): boolean {
+  return appliesTo === undefined || appliesTo.includes(productId);
+}
+
+function least(a: Rational, b: Rational): Rational {
+  return isPositive(subtract(a, b)) ? b : a;
 }
 
 /** How many of these periods a month holds: year 1/12, week 52/12, day 365/12. */

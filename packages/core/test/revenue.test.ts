@@ -66,6 +66,18 @@ describe('mrr', () => {
     expect(usd(subscription({ items }))).toBe(1500);
   });
 
+  it('is lowered by a coupon for some products only where these are what is sold', () => {
+    const items = [item(), item({ id: 'si_2', productId: 'prod_other', price: terms({ unitAmount: 400 }) })];
+    const discounted = (...discounts: Discount[]) => usd(subscription({ items, discounts }));
+    expect(discounted(off({ percentOff: 50, appliesTo: ['prod_other'] }))).toBe(1200);
+    expect(discounted(off({ percentOff: 50, appliesTo: ['prod_other', 'prod_plan'] }))).toBe(700);
+    expect(discounted(off({ percentOff: 50, appliesTo: ['prod_gone'] }))).toBe(1400);
+    expect(discounted(off({ amountOff: 500, currency: 'usd', appliesTo: ['prod_other'] }))).toBe(1000);
+    const two = [off({ percentOff: 50, appliesTo: ['prod_plan'] }), off({ amountOff: 700, currency: 'usd' })];
+    expect(discounted(...two)).toBe(200);
+    expect(discounted(...two.toReversed())).toBe(200);
+  });
+
   it('never sums currencies, and sorts them', () => {
     expect(
       mrr([of({ currency: 'usd' }), of({ currency: 'eur', unitAmount: 5 }), of({ currency: 'eur', unitAmount: 6 })]),

@@ -9,6 +9,7 @@ import {
   InvoiceShape,
   ItemShape as ItemSchema,
   type ItemShape,
+  PriceShape,
   SubscriptionShape,
 } from './shapes.ts';
 
@@ -22,11 +23,18 @@ export interface FetchedSubscription {
   lastPaidInvoice: InvoiceShape | null;
 }
 
-/** What its fact needs of a subscription to be expanded; in a list each gets `data.` in front. */
-export const SUBSCRIPTION_EXPANSIONS = ['customer', 'discounts.source.coupon'] as const;
+/** What a list of subscriptions has to expand, each with `data.` in front. What coupons are good for lies too deep there. */
+export const SUBSCRIPTION_EXPANSIONS = ['customer'] as const;
 
 /** The same, and the latest payment: the ledger hears of renewals along with their subscription, without another call. */
 export const EXPANSIONS_WITH_PAYMENT = [...SUBSCRIPTION_EXPANSIONS, 'latest_invoice.payments'];
+
+/** All that its fact needs of a subscription to be expanded. */
+const WHOLE = [
+  ...EXPANSIONS_WITH_PAYMENT,
+  'discounts.source.coupon.applies_to',
+  'discounts.source.coupon.currency_options',
+];
 
 /** Statuses whose grace, or its end, depends on when the payment fell due. */
 const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
@@ -34,7 +42,7 @@ const OWES = new Set(['past_due', 'unpaid', 'incomplete']);
 /** @returns null when Stripe has no such subscription */
 export async function fetchSubscription(connection: StripeConnection, id: string): Promise<FetchedSubscription | null> {
   try {
-    const subscription = await connection.client.subscriptions.retrieve(id, { expand: EXPANSIONS_WITH_PAYMENT });
+    const subscription = await connection.client.subscriptions.retrieve(id, { expand: WHOLE });
     return await completeSubscription(connection, subscription);
   } catch (error) {
     if (isMissing(error)) return null;
@@ -44,7 +52,7 @@ export async function fetchSubscription(connection: StripeConnection, id: string
 
 /**
  * Adds what a retrieved or listed subscription lacks: items beyond the tenth, coupons and tiers that were too deep to
- * expand, the customer, payments of the latest invoice beyond the tenth, and the invoices that tell since when money is
+ * expand, prices in the currency in which they are paid, the customer, payments of the latest invoice beyond the tenth, and the invoices that tell since when money is
  * owed. Asks Stripe only for what is missing.
  * @throws Stripe's errors; TollgateError `stripe_shape_unexpected`
  */
@@ -55,7 +63,7 @@ export async function completeSubscription(
   const { client } = connection;
   let subscription = parseShape(SubscriptionShape, given, 'subscription');
   if (!discountsComplete(subscription.discounts)) {
-    const again = await client.subscriptions.retrieve(subscription.id, { expand: EXPANSIONS_WITH_PAYMENT });
+    const again = await client.subscriptions.retrieve(subscription.id, { expand: WHOLE });
     subscription = parseShape(SubscriptionShape, again, 'subscription');
   }
   const items = itemsComplete(subscription) ? subscription.items.data : await fetchItems(connection, subscription.id);
@@ -65,7 +73,7 @@ export async function completeSubscription(
       typeof latest === 'object' && latest !== null
         ? { ...subscription, latest_invoice: await withEveryPayment(connection, latest) }
         : subscription,
-    items,
+    items: await Promise.all(items.map((item) => paidIn(connection, item, subscription.currency))),
     customer: typeof customer === 'string' ? await fetchPayer(connection, customer) : customer,
     ...(OWES.has(subscription.status)
       ? await fetchInvoices(connection, subscription.id)
@@ -95,6 +103,15 @@ async function fetchItems({ client }: StripeConnection, subscription: string): P
     items.push(parseShape(ItemSchema, item, 'subscription item'));
   }
   return items;
+}
+
+/** A price shows its default currency, whichever of its currencies the subscription is paid in. */
+async function paidIn({ client }: StripeConnection, item: ItemShape, currency: string): Promise<ItemShape> {
+  if (item.price.currency === currency) return item;
+  const expand = ['currency_options', `currency_options.${currency}.tiers`];
+  const price = parseShape(PriceShape, await client.prices.retrieve(item.price.id, { expand }), 'price');
+  const option = price.currency_options?.[currency];
+  return option === undefined ? item : { ...item, price: { ...price, ...option, currency } };
 }
 
 /** With a customer that is missing its subscriptions have ended, as with one that was deleted. */

@@ -31,6 +31,9 @@ const CouponShape = Type.Object({
   percent_off: OrNull(Type.Number()),
   amount_off: OrNull(Type.Integer()),
   currency: OrNull(Type.String()),
+  /** Only where they were asked for, and there are any. */
+  applies_to: Type.Optional(OrNull(Type.Object({ products: Type.Array(Type.String()) }))),
+  currency_options: Type.Optional(Type.Record(Type.String(), Type.Object({ amount_off: Type.Integer() }))),
 });
 
 export const DiscountShape = Type.Object({
@@ -51,6 +54,14 @@ export const ProductShape = Type.Object({
 });
 export type ProductShape = Static<typeof ProductShape>;
 
+const TiersShape = Type.Array(
+  Type.Object({
+    up_to: OrNull(Type.Integer()),
+    unit_amount_decimal: OrNull(Decimal),
+    flat_amount_decimal: OrNull(Decimal),
+  }),
+);
+
 export const PriceShape = Type.Object({
   id: Type.String(),
   deleted: Type.Optional(Type.Boolean()),
@@ -68,12 +79,15 @@ export const PriceShape = Type.Object({
     Type.Object({ interval: Type.String(), interval_count: Type.Integer({ minimum: 1 }), usage_type: Type.String() }),
   ),
   tiers_mode: Type.Optional(OrNull(Type.String())),
-  tiers: Type.Optional(
-    Type.Array(
+  tiers: Type.Optional(TiersShape),
+  /** What it costs in other currencies; only where it was asked for. */
+  currency_options: Type.Optional(
+    Type.Record(
+      Type.String(),
       Type.Object({
-        up_to: OrNull(Type.Integer()),
+        unit_amount: OrNull(Type.Integer()),
         unit_amount_decimal: OrNull(Decimal),
-        flat_amount_decimal: OrNull(Decimal),
+        tiers: Type.Optional(TiersShape),
       }),
     ),
   ),
@@ -147,6 +161,8 @@ export type PaidInvoiceShape = Static<typeof PaidInvoiceShape>;
 export const SubscriptionShape = Type.Object({
   id: Type.String(),
   status: Type.String(),
+  /** What it is paid in. */
+  currency: Type.String(),
   created: Seconds,
   start_date: Seconds,
   cancel_at: OrNull(Seconds),

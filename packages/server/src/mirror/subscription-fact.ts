@@ -33,7 +33,9 @@ export function subscriptionFact(fetched: FetchedSubscription): SubscriptionFact
     id: sub.id,
     status: sub.status,
     // Lists of items come in no order that Stripe promises: equal states must give equal facts.
-    items: fetched.items.map(itemOf).sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
+    items: fetched.items
+      .map((item) => itemOf(item, sub.currency))
+      .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)),
     startedAt: instant(sub.start_date),
     cancelAt: instantOrNull(sub.cancel_at),
     cancelAtPeriodEnd: sub.cancel_at_period_end,
@@ -44,7 +46,7 @@ export function subscriptionFact(fetched: FetchedSubscription): SubscriptionFact
     trialEndBehavior: trialEndBehavior(sub),
     collectionPaused: sub.pause_collection !== null,
     pastDueSince: pastDueSince(fetched),
-    discounts: sub.discounts.flatMap(discountOf),
+    discounts: sub.discounts.flatMap((discount) => discountOf(discount, sub.currency)),
     missingPaymentMethod: missingPaymentMethod(fetched),
   };
 }
@@ -91,7 +93,7 @@ function missingPaymentMethod({ subscription: sub, customer }: FetchedSubscripti
   );
 }
 
-function itemOf(item: ItemShape): SubscriptionItem {
+function itemOf(item: ItemShape, currency: string): SubscriptionItem {
   const metered = item.price.recurring?.usage_type === 'metered';
   return {
     id: item.id,
@@ -101,7 +103,7 @@ function itemOf(item: ItemShape): SubscriptionItem {
     currentPeriodStart: instant(item.current_period_start),
     currentPeriodEnd: instant(item.current_period_end),
     price: termsOf(item.price),
-    discounts: item.discounts.flatMap(discountOf),
+    discounts: item.discounts.flatMap((discount) => discountOf(discount, currency)),
   };
 }
 
@@ -132,21 +134,24 @@ function termsOf(price: PriceShape): PriceTerms {
   };
 }
 
-/** A discount without a coupon takes nothing off. */
-function discountOf(discount: string | DiscountShape): Discount[] {
+/** A discount without a coupon takes nothing off. @param paidIn - the currency that the subscription is paid in */
+function discountOf(discount: string | DiscountShape, paidIn: string): Discount[] {
   if (typeof discount === 'string' || typeof discount.source.coupon === 'string') {
     throw new Error('A discount was not expanded.');
   }
   const { coupon } = discount.source;
   if (coupon === null) return [];
-  const { duration } = coupon;
+  const { duration, applies_to: limit } = coupon;
+  const option = coupon.currency === paidIn ? undefined : coupon.currency_options?.[paidIn];
   return [
     {
       duration: duration === 'forever' || duration === 'once' ? duration : 'repeating',
       percentOff: coupon.percent_off,
-      amountOff: coupon.amount_off,
-      currency: coupon.currency,
+      amountOff: option?.amount_off ?? coupon.amount_off,
+      currency: option === undefined ? coupon.currency : paidIn,
       end: instantOrNull(discount.end),
+      // Lists come in no order that Stripe promises.
+      ...(limit ? { appliesTo: [...limit.products].sort() } : {}),
     },
   ];
 }

@@ -285,6 +285,23 @@ describe('a subscription', () => {
     });
   });
 
+  it('has its prices in the currency that it is paid in, whichever they show', async () => {
+    const n = ++count;
+    await world.addCustomer(project, `user_${n}`, `cus_${n}`);
+    const option = { unit_amount: 900, unit_amount_decimal: '900', custom_unit_amount: null };
+    const usd = price(`price_usd_${n}`, 'prod_a', { currency: 'usd' });
+    const own = { ...item(`si_${n}`, usd), subscription: `sub_${n}` };
+    world.stripe.put(
+      { ...usd, currency_options: { eur: option, usd: { ...option, unit_amount: 1000 } } },
+      customer(`cus_${n}`),
+      own,
+      subscription(`sub_${n}`, `cus_${n}`, [own], { currency: 'eur' }),
+    );
+    await world.sync('subscription', `sub_${n}`);
+    const [only] = ((await world.fact(`sub_${n}`)) as SubscriptionFact).items;
+    expect(only).toMatchObject({ priceId: `price_usd_${n}`, price: { currency: 'eur', unitAmount: 900 } });
+  });
+
   it('has its grace from the oldest open invoice after the last paid one, and never anew', async () => {
     const { id, externalId } = await subscribe({ status: 'past_due' });
     const finalized = (at: number) => ({ status_transitions: { finalized_at: at } });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { quiet } from '../support/reconciling.ts';
+import { quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 
 let tollgate: Tollgate;
@@ -38,6 +38,12 @@ test('the figures of subscriptions that were made in Stripe are those of a table
   const yearly = await price(plan.id, 'usd', 12_000, 'year');
   const weekly = await price(plan.id, 'eur', 300, 'week');
   const forever = await stripe.coupons.create({ percent_off: 25, duration: 'forever' });
+  const { body: other } = await secret.post('/products', { name: 'Other', features: [] });
+  const elsewhere = await stripe.coupons.create({
+    percent_off: 25,
+    duration: 'forever',
+    applies_to: { products: [other.id] },
+  });
   const once = await stripe.coupons.create({ percent_off: 50, duration: 'once' });
 
   await subscribe('late', monthly);
@@ -52,6 +58,7 @@ test('the figures of subscriptions that were made in Stripe are those of a table
   await subscribe('yearly', yearly);
   await subscribe('weekly', weekly);
   await subscribe('coupon', monthly, { discounts: [{ coupon: forever.id }] });
+  await subscribe('coupon_elsewhere', monthly, { discounts: [{ coupon: elsewhere.id }] });
   await subscribe('coupon_once', monthly, { discounts: [{ coupon: once.id }] });
   await subscribe('seats', monthly, { items: [{ price: monthly, quantity: 4 }] });
   await subscribe('trial', monthly, { trial_period_days: 14 });
@@ -60,17 +67,20 @@ test('the figures of subscriptions that were made in Stripe are those of a table
 
   const { body } = await secret.get('/metrics/summary');
   expect(body).toMatchObject({
-    active_subscriptions: 6,
+    active_subscriptions: 7,
     trialing_subscriptions: 1,
     past_due_subscriptions: 1,
-    customers: 8,
+    customers: 9,
     // Within the grace period, who is late is still let in.
-    entitled_customers: 8,
+    entitled_customers: 9,
     mrr: [
       // 3.00 × 52 / 12
       { currency: 'eur', amount: 1300 },
-      // late 10 + monthly 10 + yearly 120/12 + coupon 7.50 + coupon once 10 + seats 4 × 10
-      { currency: 'usd', amount: 1000 + 1000 + 1000 + 750 + 1000 + 4000 },
+      // late 10 + monthly 10 + yearly 120/12 + coupon 7.50 + coupons for another product and for once 20 + seats 4 × 10
+      { currency: 'usd', amount: 1000 + 1000 + 1000 + 750 + 2000 + 4000 },
     ],
   });
+
+  // What is listed is as good as what was fetched.
+  expect((await reconcile(tollgate)).drifts).toEqual([]);
 });

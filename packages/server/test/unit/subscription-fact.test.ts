@@ -152,6 +152,18 @@ describe('a subscription as a fact', () => {
     expect(made.items[0]?.discounts).toMatchObject([{ duration: 'forever' }]);
   });
 
+  it('has of a coupon what it is good for, and what it takes off in the currency that is paid in', () => {
+    const limited = coupon('co_1', { applies_to: { products: ['prod_2', 'prod_1'] } });
+    const amount = { percent_off: null, amount_off: 500, currency: 'usd' };
+    const given = (...coupons: Json[]) => fact({ discounts: coupons.map((one, n) => discount(`di_${n}`, one)) });
+    expect(given(limited).discounts).toMatchObject([{ percentOff: 25, appliesTo: ['prod_1', 'prod_2'] }]);
+    const options = { eur: { amount_off: 450 }, usd: { amount_off: 500 } };
+    expect(given(coupon('co_2', { ...amount, currency_options: options })).discounts).toMatchObject([
+      { amountOff: 450, currency: 'eur' },
+    ]);
+    expect(given(coupon('co_3', amount)).discounts).toMatchObject([{ amountOff: 500, currency: 'usd' }]);
+  });
+
   it('is refused while a discount is only an id: revenue would be too high', () => {
     expect(() => fact({ discounts: ['di_1'] })).toThrow('not expanded');
   });
