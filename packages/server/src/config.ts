@@ -151,10 +151,14 @@ function parseStripe(
   const key = read.text('STRIPE_SECRET_KEY');
   const apiBase = read.url('STRIPE_API_BASE', ['http:', 'https:']);
   const sandboxPort = read.port('SANDBOX_PORT', 3001);
-  const webhookSecrets = (read.text('STRIPE_WEBHOOK_SECRET') ?? '')
-    .split(',')
-    .map((secret) => secret.trim())
-    .filter((secret) => secret !== '');
+  const given = read.text('STRIPE_WEBHOOK_SECRET')?.split(',') ?? [];
+  const webhookSecrets = given.map((secret) => secret.trim()).filter((secret) => secret !== '');
+  if (webhookSecrets.length < given.length) {
+    problems.push(
+      'STRIPE_WEBHOOK_SECRET holds an empty secret, with which anyone could sign. Remove the comma too many, or set the ' +
+        'secret that is missing.',
+    );
+  }
 
   if (key === 'sandbox') {
     if (apiBase !== null) {
@@ -177,7 +181,7 @@ function parseStripe(
     );
   }
   const livemode = shape?.[2] === 'live';
-  if (webhookSecrets.length === 0) {
+  if (given.length === 0) {
     problems.push(
       'STRIPE_SECRET_KEY is set without STRIPE_WEBHOOK_SECRET, so no webhook could be verified. Create the endpoint in ' +
         "Stripe's dashboard (…/api/v1/webhooks/stripe) and set its signing secret (whsec_…).",
@@ -194,7 +198,7 @@ function parseStripe(
   /** Anyone can pay in the sandbox with a test card: it never starts where others can reach it unless told to. */
   function withoutKey(): Config['stripe'] | null {
     const choice = 'Set STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET, or STRIPE_SECRET_KEY=sandbox for the sandbox.';
-    if (webhookSecrets.length > 0) {
+    if (given.length > 0) {
       problems.push(`STRIPE_WEBHOOK_SECRET is set without STRIPE_SECRET_KEY. ${choice}`);
     } else if (apiBase !== null) {
       problems.push(`STRIPE_API_BASE is set without STRIPE_SECRET_KEY. ${choice}`);

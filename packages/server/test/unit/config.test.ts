@@ -101,15 +101,26 @@ describe('Stripe', () => {
   });
 
   test('takes several webhook secrets while they are rotated', () => {
-    const { stripe } = parseConfig({ ...TEST_KEYS, STRIPE_WEBHOOK_SECRET: 'whsec_new, whsec_old,' });
+    const { stripe } = parseConfig({ ...TEST_KEYS, STRIPE_WEBHOOK_SECRET: 'whsec_new, whsec_old' });
     expect(stripe).toMatchObject({ webhookSecrets: ['whsec_new', 'whsec_old'] });
   });
 
-  test.each(['', ' , '])('refuses a key without a webhook secret (%j)', (STRIPE_WEBHOOK_SECRET) => {
+  test.each(['', ' '])('refuses a key without a webhook secret (%j)', (STRIPE_WEBHOOK_SECRET) => {
     expect(problemsOf({ STRIPE_SECRET_KEY: 'sk_test_1', STRIPE_WEBHOOK_SECRET })).toEqual([
       expect.stringMatching(/without STRIPE_WEBHOOK_SECRET/),
     ]);
   });
+
+  test.each([' , ', 'whsec_1,', ',whsec_1', 'whsec_1,,whsec_2'])(
+    'refuses an empty secret among the webhook secrets (%j)',
+    (STRIPE_WEBHOOK_SECRET) => {
+      for (const STRIPE_SECRET_KEY of ['sk_test_1', 'sandbox']) {
+        expect(problemsOf({ STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET })).toEqual([
+          expect.stringMatching(/STRIPE_WEBHOOK_SECRET holds an empty secret/),
+        ]);
+      }
+    },
+  );
 
   test.each(['pk_test_1', 'hello', 'sk_test_', 'whsec_1'])('refuses a key that is none (%s)', (STRIPE_SECRET_KEY) => {
     expect(problemsOf({ ...TEST_KEYS, STRIPE_SECRET_KEY })).toEqual([
