@@ -38,6 +38,20 @@ describe("guesses of the operator's key", () => {
   });
 });
 
+describe("guesses of the operator's key behind many wrong project keys", () => {
+  it('stop at the limit all the same', async () => {
+    const max = 5;
+    const service = await startHttp(database, { failedAttempts: { max, windowMs: 3_600_000 } });
+    const tries = async (prefix: string) => {
+      for (let index = 0; index < max; index++) await service.as(`${prefix}${index}`).get('/admin/projects');
+    };
+    await tries('tg_sk_');
+    await tries('guess-');
+    expect((await service.as(ADMIN_KEY).get('/admin/projects')).status).toBe(429);
+    await service.close();
+  });
+});
+
 describe('a clock that is set back', () => {
   it('makes no key trusted for longer without being read again', async () => {
     const service = await startHttp(database);
@@ -66,19 +80,19 @@ describe('failed attempts', () => {
     ['192.0.2.1', '192.0.2.2', false],
   ])('of %s count for %s: %s', (failing, other, together) => {
     const failures = createFailedAttempts(now, limits);
-    failures.count(failing);
-    failures.count(failing);
+    failures.count(failing, null);
+    failures.count(failing, null);
     expect(failures.exceeded(failing)).toBe(true);
     expect(failures.exceeded(other)).toBe(together);
   });
 
   it('are forgiven no further than to nothing', () => {
     const failures = createFailedAttempts(now, limits);
-    failures.forgive('192.0.2.1');
-    failures.count('192.0.2.1');
-    failures.forgive('192.0.2.1');
-    failures.forgive('192.0.2.1');
-    failures.count('192.0.2.1');
+    failures.forgive('192.0.2.1', 'a_key');
+    failures.count('192.0.2.1', null);
+    failures.forgive('192.0.2.1', 'a_key');
+    failures.forgive('192.0.2.1', 'a_key');
+    failures.count('192.0.2.1', null);
     expect(failures.exceeded('192.0.2.1')).toBe(false);
   });
 });

@@ -191,9 +191,33 @@ describe('limits', () => {
       const refused = await strangers.as('tg_admin_guess').get('/echo/u_1');
       expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(50);
       expect((await strangers.as(secretKey).get('/echo/u_1')).status).toBe(200);
-      // A key that a person chose could be guessed: it has to wait too.
-      expect((await strangers.as(ADMIN_KEY).get('/echo/u_1?project_id=prj_1')).status).toBe(429);
+    } finally {
+      await strangers.close();
+    }
+  });
+
+  test('a key that a person chose could be guessed, so it waits behind guesses', async () => {
+    const strangers = await startHttp(database, { failedAttempts: { max: 5, windowMs: 60_000 } }, addRoutes);
+    const operator = () => strangers.as(ADMIN_KEY).get('/echo/u_1?project_id=prj_1');
+    try {
+      for (let i = 0; i < 5; i++) await strangers.as(`tg_admin_guess${i}`).get('/echo/u_1');
+      expect((await operator()).status).toBe(429);
       strangers.clock.advance(60_000);
+      expect((await operator()).status).toBe(200);
+    } finally {
+      await strangers.close();
+    }
+  });
+
+  test.each([
+    ['a project key that was revoked', 'tg_sk_revoked_and_still_in_use'],
+    ['one wrong key of whatever kind', 'not_the_key'],
+  ])('%s is no guess when it comes again and again, and locks no operator out', async (_what, key) => {
+    const strangers = await startHttp(database, { failedAttempts: { max: 5, windowMs: 60_000 } }, addRoutes);
+    try {
+      const statuses = [];
+      for (let i = 0; i < 7; i++) statuses.push((await strangers.as(key).get('/echo/u_1')).status);
+      expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
       expect((await strangers.as(ADMIN_KEY).get('/echo/u_1?project_id=prj_1')).status).toBe(200);
     } finally {
       await strangers.close();

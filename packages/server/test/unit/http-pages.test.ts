@@ -88,9 +88,9 @@ describe('failed attempts', () => {
   test('are counted per address and forgotten after the window', () => {
     let now = 0;
     const attempts = createFailedAttempts({ now: () => now }, { max: 2, windowMs: 1_000 });
-    attempts.count('a');
+    attempts.count('a', null);
     expect(attempts.exceeded('a')).toBe(false);
-    attempts.count('a');
+    attempts.count('a', null);
     expect(attempts.exceeded('a')).toBe(true);
     expect(attempts.exceeded('b')).toBe(false);
     expect(attempts.refusal('a')).toMatchObject({ code: 'rate_limited', extensions: { retry_after: 1 } });

@@ -32,8 +32,8 @@ export function guard(access: Access, authenticate: Authenticate, failures: Fail
       done(unauthorized('The Authorization header is not of the form "Bearer <key>".'));
       return;
     }
-    const isGuess = !UNGUESSABLE.test(bearer);
-    if (isGuess && failures.exceeded(request.ip)) {
+    const guess = UNGUESSABLE.test(bearer) ? null : bearer;
+    if (guess !== null && failures.isGuessing(request.ip)) {
       done(failures.refusal(request.ip));
       return;
     }
@@ -46,20 +46,20 @@ export function guard(access: Access, authenticate: Authenticate, failures: Fail
     }
     if (found instanceof Promise) {
       // Counted before it is looked up: a thousand guesses at once would all be made before the first has failed.
-      if (isGuess) failures.count(request.ip);
+      if (guess !== null) failures.count(request.ip, guess);
       found.then(
         (principal) => {
-          if (isGuess) failures.forgive(request.ip);
-          done(admit(request, principal, access, failures));
+          if (guess !== null) failures.forgive(request.ip, guess);
+          done(admit(request, principal, { access, failures, guess }));
         },
         (error: unknown) => {
           // Nobody knows whether it was a guess.
-          if (isGuess) failures.forgive(request.ip);
+          if (guess !== null) failures.forgive(request.ip, guess);
           done(asError(error));
         },
       );
     } else {
-      done(admit(request, found, access, failures));
+      done(admit(request, found, { access, failures, guess }));
     }
   };
 }
@@ -68,12 +68,12 @@ export function guard(access: Access, authenticate: Authenticate, failures: Fail
 function admit(
   request: FastifyRequest,
   principal: Principal | null,
-  access: Access,
-  failures: FailedAttempts,
+  { access, failures, guess }: { access: Access; failures: FailedAttempts; guess: string | null },
 ): TollgateError | undefined {
   if (principal === null) {
-    if (failures.exceeded(request.ip)) return failures.refusal(request.ip);
-    failures.count(request.ip);
+    const tooOften = failures.exceeded(request.ip);
+    failures.count(request.ip, guess);
+    if (tooOften) return failures.refusal(request.ip);
     return unauthorized('The key is not valid: unknown, revoked or expired. Create or rotate a key of the project.');
   }
   request.principal = principal;

@@ -1,15 +1,29 @@
+import { hash } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { TollgateError } from '../errors.ts';
 
-/** Limits how often an address may fail to authenticate. A request with a project's own key is never refused for it. */
+/**
+ * Limits how often an address may fail to authenticate. Past the limit bad keys get 429. A key that could be
+ * guessed gets it too, good or not, but only for what looks like guessing: different keys of its kind,
+ * not one wrong key that comes again and again. A request with a project's own key is never refused.
+ */
 export interface FailedAttempts {
-  count(address: string): void;
+  /** @param guess - the key that was sent, if it is of the kind that could be guessed; null otherwise */
+  count(address: string, guess: string | null): void;
   /** Takes back one that was counted before it was known to be good. */
-  forgive(address: string): void;
+  forgive(address: string, guess: string): void;
   exceeded(address: string): boolean;
+  isGuessing(address: string): boolean;
   refusal(address: string): TollgateError;
+}
+
+interface Window {
+  failures: number;
+  /** The different keys that could have been guesses, as parts of their hashes. */
+  guesses: Set<number>;
+  endsAt: number;
 }
 
 /**
@@ -17,22 +31,26 @@ export interface FailedAttempts {
  * @param limits.max - failures that an address may have in `limits.windowMs`
  */
 export function createFailedAttempts(clock: Clock, limits: { max: number; windowMs: number }): FailedAttempts {
-  const windows = new LRUCache<string, { failures: number; endsAt: number }>({ max: 10_000 });
+  const windows = new LRUCache<string, Window>({ max: 10_000 });
   const current = (address: string) => {
     const window = windows.get(networkOf(address));
     return window === undefined || window.endsAt <= clock.now() ? undefined : window;
   };
   return {
-    count(address) {
-      const window = current(address);
-      if (window === undefined) windows.set(networkOf(address), { failures: 1, endsAt: clock.now() + limits.windowMs });
-      else window.failures += 1;
+    count(address, guess) {
+      const window = current(address) ?? { failures: 0, guesses: new Set(), endsAt: clock.now() + limits.windowMs };
+      if (window.failures === 0) windows.set(networkOf(address), window);
+      window.failures += 1;
+      if (guess !== null && window.guesses.size < limits.max) window.guesses.add(partOfHash(guess));
     },
-    forgive(address) {
+    forgive(address, guess) {
       const window = current(address);
-      if (window !== undefined && window.failures > 0) window.failures -= 1;
+      if (window === undefined) return;
+      if (window.failures > 0) window.failures -= 1;
+      window.guesses.delete(partOfHash(guess));
     },
     exceeded: (address) => (current(address)?.failures ?? 0) >= limits.max,
+    isGuessing: (address) => (current(address)?.guesses.size ?? 0) >= limits.max,
     refusal(address) {
       const seconds = Math.max(1, Math.ceil(((current(address)?.endsAt ?? 0) - clock.now()) / 1000));
       return new TollgateError(
@@ -43,6 +61,11 @@ export function createFailedAttempts(clock: Clock, limits: { max: number; window
       );
     },
   };
+}
+
+/** Enough to tell keys apart, and of no use to whoever reads the memory. */
+function partOfHash(key: string): number {
+  return hash('sha256', key, 'buffer').readUIntBE(0, 6);
 }
 
 /** Whoever has one address of IPv6 has the 2⁶⁴ beside it. */
