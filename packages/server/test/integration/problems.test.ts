@@ -121,6 +121,20 @@ describe('every refusal is a problem document', () => {
     expect(await speak(large)).toMatch(/^HTTP\/1\.1 431 .*application\/problem\+json.*"headers_too_large"/s);
   });
 
+  test.each([
+    ['application/json', 413],
+    ['text/xml', 415],
+  ])(
+    'a body of %s that is not read is taken off the wire, so that who sends it all first hears the %i',
+    async (type, status) => {
+      const body = 'x'.repeat(8 * 1024 * 1024);
+      const head = `POST /api/v1/echo HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${secretKey}\r\ncontent-type: ${type}\r\n`;
+      const next = 'GET /api/v2/next HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+      const answers = await speak(`${head}content-length: ${body.length}\r\n\r\n${body}${next}`);
+      expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual([`HTTP/1.1 ${status}`, 'HTTP/1.1 404']);
+    },
+  );
+
   test('405 names what the path takes', async () => {
     const response = await fetch(`${service.url}/api/v1/admin/projects/prj_1`, { method: 'PUT' });
     expect(response.status).toBe(405);

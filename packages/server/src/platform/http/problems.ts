@@ -83,6 +83,8 @@ const UNSTORABLE = new Set(['22021', '22P05']);
 /** PostgreSQL refuses or ends connections, or none can be had. */
 const DATABASE_GONE = new Set(['57P01', '57P02', '57P03', '53300', '08000', '08001', '08003', '08006']);
 const NETWORK_GONE = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT']);
+/** Refused before the body was read to its end. */
+const BODY_UNREAD = new Set(['payload_too_large', 'unsupported_media_type']);
 
 /**
  * The refusal behind anything thrown. What nobody foresaw becomes `internal` and keeps its message to itself.
@@ -167,6 +169,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   }
   // Not every route has them set by now: an error may come before, or in place of, what would have.
   if (!reply.hasHeader('x-content-type-options')) reply.headers(API_HEADERS);
+  // The framework would close the connection, and who is still sending would get an error in place of the answer.
+  if (BODY_UNREAD.has(problem.code)) reply.removeHeader('connection');
   if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="tollgate"');
   const retryAfter = refusal.extensions.retry_after;
   if (typeof retryAfter === 'number') reply.header('retry-after', String(Math.max(1, Math.ceil(retryAfter))));
