@@ -104,3 +104,22 @@ test('a code that is typed at the checkout counts where the session allows codes
   const session = await stripe.checkout.sessions.retrieve(open.id, { expand: ['invoice'] });
   expect(session).toMatchObject({ amount_total: 1000, invoice: { amount_paid: 1000 } });
 });
+
+test('a coupon that is deleted is redeemed no more, and stays good where it was', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  const coupon = await stripe.coupons.create({ percent_off: 25, duration: 'forever' });
+  const customer = await subscriber(stripe);
+  const items = [{ price: (await monthlyPrice(stripe, 2000)).id }];
+  const discounts = [{ coupon: coupon.id }];
+  const { id } = await stripe.subscriptions.create({ customer: customer.id, items, discounts });
+  await stripe.coupons.del(coupon.id);
+  control.advance({ days: 32 });
+  expect(await invoiceTotals(stripe, id)).toEqual([1500, 1500]);
+  const kept = await stripe.subscriptions.retrieve(id, { expand: ['discounts.source.coupon'] });
+  expect(kept.discounts).toMatchObject([{ source: { coupon: { percent_off: 25, valid: false } } }]);
+  await expect(stripe.coupons.retrieve(coupon.id)).rejects.toMatchObject({ code: 'resource_missing' });
+  await expect(stripe.subscriptions.create({ customer: customer.id, items, discounts })).rejects.toMatchObject({
+    param: 'discounts[0][coupon]',
+  });
+  expect((await stripe.coupons.list()).data).toEqual([]);
+});

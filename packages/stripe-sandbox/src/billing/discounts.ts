@@ -1,4 +1,4 @@
-import { invalidRequest } from '../errors.ts';
+import { invalidRequest, missing } from '../errors.ts';
 import { emit } from '../events.ts';
 import type {
   Coupon,
@@ -33,6 +33,17 @@ interface Asked {
   discount?: string | undefined;
 }
 
+/**
+ * A coupon that has not been deleted.
+ *
+ * @throws StripeError `resource_missing`
+ */
+export function needCoupon(world: World, id: string, param?: string): Coupon {
+  const coupon = world.need('coupon', id, param);
+  if (coupon.$.deleted === true) throw missing('coupon', id, param);
+  return coupon;
+}
+
 /** Whether a coupon can be redeemed at the moment. */
 function isRedeemable(world: World, coupon: Coupon): boolean {
   if (coupon.redeem_by !== null && coupon.redeem_by <= world.clock.now()) return false;
@@ -49,7 +60,7 @@ export function redemptionOf(world: World, asked: Asked, param: string): Redempt
     const code = world.need('promotion_code', asked.promotion_code, `${param}[promotion_code]`);
     const spent = code.max_redemptions !== null && code.times_redeemed >= code.max_redemptions;
     const expired = code.expires_at !== null && code.expires_at <= world.clock.now();
-    const coupon = world.need('coupon', code.promotion.coupon, `${param}[promotion_code]`);
+    const coupon = needCoupon(world, code.promotion.coupon, `${param}[promotion_code]`);
     if (!code.active || spent || expired || !isRedeemable(world, coupon)) {
       throw invalidRequest(`This promotion code cannot be redeemed: '${code.code}'.`, {
         param: `${param}[promotion_code]`,
@@ -62,7 +73,7 @@ export function redemptionOf(world: World, asked: Asked, param: string): Redempt
     return { coupon: world.need('coupon', discount.source.coupon, param), code: null, discount };
   }
   if (asked.coupon === undefined) throw invalidRequest('Give a coupon or a promotion code.', { param });
-  const coupon = world.need('coupon', asked.coupon, `${param}[coupon]`);
+  const coupon = needCoupon(world, asked.coupon, `${param}[coupon]`);
   if (!isRedeemable(world, coupon)) {
     throw invalidRequest(`Coupon expired: ${coupon.id}`, { code: 'coupon_expired', param: `${param}[coupon]` });
   }

@@ -19,6 +19,8 @@ export interface Coupon {
   $: {
     /** The products that it is good for; empty: all. */
     products: string[];
+    /** Nobody can redeem it any more, or ask for it; who has it keeps it. */
+    deleted?: boolean;
   };
 }
 

@@ -1,3 +1,4 @@
+import { needCoupon } from '../billing/discounts.ts';
 import { invalidRequest } from '../errors.ts';
 import { change, emit } from '../events.ts';
 import { listShape, pageOf } from '../lists.ts';
@@ -53,7 +54,8 @@ const couponRoutes = [
           param: 'duration_in_months',
         });
       }
-      if (params.id !== undefined && world.store.get('coupon', params.id) !== undefined) {
+      const same = params.id === undefined ? undefined : world.store.get('coupon', params.id);
+      if (same !== undefined && same.$.deleted !== true) {
         throw invalidRequest('Coupon already exists.', { code: 'resource_already_exists', param: 'id' });
       }
       const coupon: Coupon = world.store.insert('coupon', {
@@ -81,16 +83,16 @@ const couponRoutes = [
   route('GET', '/coupons', { ...listShape, created: optional(range) }, (world, params) =>
     pageOf(world.store, 'coupon', params, {
       url: '/v1/coupons',
-      keep: (coupon) => params.created?.(coupon.created) ?? true,
+      keep: (coupon) => coupon.$.deleted !== true && (params.created?.(coupon.created) ?? true),
     }),
   ),
-  route('GET', '/coupons/:id', {}, (world, _params, id) => world.need('coupon', id)),
+  route('GET', '/coupons/:id', {}, (world, _params, id) => needCoupon(world, id)),
   route(
     'POST',
     '/coupons/:id',
     { metadata: optional(metadata), name: optional(clearable(text)) },
     (world, params, id) => {
-      const coupon = world.need('coupon', id);
+      const coupon = needCoupon(world, id);
       const metadataAfter = mergeMetadata(coupon.metadata, params.metadata);
       change(world, coupon, 'coupon.updated', () => {
         coupon.metadata = metadataAfter;
@@ -100,8 +102,10 @@ const couponRoutes = [
     },
   ),
   route('DELETE', '/coupons/:id', {}, (world, _params, id) => {
-    emit(world, 'coupon.deleted', world.need('coupon', id));
-    return world.remove('coupon', id);
+    const coupon = needCoupon(world, id);
+    Object.assign(coupon, { valid: false, $: { ...coupon.$, deleted: true } });
+    emit(world, 'coupon.deleted', coupon);
+    return { id, object: 'coupon', deleted: true };
   }),
 ];
 
@@ -132,7 +136,7 @@ const promotionCodeRoutes = [
       if (named === undefined) {
         throw invalidRequest('Missing required param: promotion.', { code: 'parameter_missing', param: 'promotion' });
       }
-      const coupon = world.need('coupon', named, params.promotion === undefined ? 'coupon' : 'promotion[coupon]');
+      const coupon = needCoupon(world, named, params.promotion === undefined ? 'coupon' : 'promotion[coupon]');
       if (params.customer !== undefined) world.need('customer', params.customer, 'customer');
       const code = params.code ?? world.ids.random.token(8).toUpperCase();
       const taken = world.store
