@@ -1,4 +1,4 @@
-/** What it costs to find out why something differs, in an inbox that has kept the events of months. */
+/** Why something differs and since when, and what it costs to find out in an inbox that has kept the events of months. */
 import { Kysely, PostgresDialect } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { originOf } from '../../src/reconciliation/cause.ts';
@@ -29,6 +29,16 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+const nothingLost = Object.assign(new UndeliveredEvents([]), {
+  search: async () => ({ about: () => null, complete: true }),
+});
+
+function lookWith(db: Kysely<Schema>): Look {
+  const client = createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: null });
+  const connection = { id: 'default', client, webhookSecrets: [], livemode: false, installation: 'tests' };
+  return { db, connection, scope: { projectId: null, customerId: null }, ask: (_endpoint, call) => call() };
+}
+
 /** How many rows a plan has read, those among them that it did not take. */
 function rowsRead(plan: Record<string, unknown>): number {
   const parts = (plan.Plans ?? []) as Record<string, unknown>[];
@@ -54,13 +64,7 @@ test.each([
       asked.push(query);
     },
   });
-  const client = createStripeClient({ secretKey: 'sk_test_of_the_tests', apiBase: null });
-  const connection = { id: 'default', client, webhookSecrets: [], livemode: false, installation: 'tests' };
-  const nothingLost = Object.assign(new UndeliveredEvents([]), {
-    search: async () => ({ about: () => null, complete: true }),
-  });
-  const look: Look = { db, connection, scope: { projectId: null, customerId: null }, ask: (_endpoint, call) => call() };
-  const origin = await originOf(look, nothingLost, { ...about, since: null, changedAt: null });
+  const origin = await originOf(lookWith(db), nothingLost, { ...about, since: null, changedAt: null });
   expect(origin.cause).toBe(cause);
 
   const read: number[] = [];
@@ -70,4 +74,11 @@ test.each([
   }
   expect(read.length).toBeGreaterThan(0);
   expect(Math.max(...read)).toBeLessThan(EVENTS / 100);
+});
+
+test('of what no event tells, the object itself says since when it differs', async () => {
+  const about = { objectType: 'subscription', objectId: 'sub_of_nobody', since: null, toldTo: null };
+  const changedAt = new Date('2026-03-01T00:00:00Z');
+  const origin = await originOf(lookWith(database.db), nothingLost, { ...about, changedAt });
+  expect(origin).toEqual({ cause: 'no_event', aroseAt: changedAt });
 });

@@ -213,6 +213,47 @@ test('a refund of which nobody heard comes along with its subscription of which 
   expect((await reconcile(tollgate, { project_id: tollgate.project.id })).drifts).toEqual([]);
 });
 
+test.each([
+  ['failed, and is tried again', { status: 'failed' }, 'event_failed'],
+  ['failed for good', { status: 'dead' }, 'event_failed'],
+  ['waits until it can be attributed', { status: 'parked' }, 'event_parked'],
+  ['came a moment ago', { status: 'received' }, 'event_pending'],
+  [
+    'never came, and was found in Stripe’s list since',
+    { status: 'processed', source: 'listed' },
+    'event_not_delivered',
+  ],
+] as const)(
+  'a difference whose event %s is told as that, dry and real, since that event',
+  async (_what, fate, cause) => {
+    const customer = `of_${fate.status}_${cause}`;
+    const subscription = await subscribe(customer);
+    await reconcile(tollgate, { project_id: tollgate.project.id });
+    await saved(subscription);
+    const made = later();
+    await planted()
+      .insertInto('tollgate.events')
+      .values({
+        connection_id: 'default',
+        id: `evt_${customer}`,
+        type: 'customer.subscription.updated',
+        livemode: false,
+        object_type: 'subscription',
+        object_id: subscription,
+        payload: '{}',
+        created_at: made,
+        received_at: made,
+        ...fate,
+      })
+      .execute();
+    const scope = { project_id: tollgate.project.id, customer_id: customer };
+    const drift = { kind: 'different', cause, arose_at: made.toISOString() };
+    const dry = about(await reconcile(tollgate, { ...scope, dry_run: true }), subscription);
+    expect(dry).toMatchObject([{ ...drift, action: 'would_repair' }]);
+    expect(about(await reconcile(tollgate, scope), subscription)).toMatchObject([{ ...drift, action: 'repaired' }]);
+  },
+);
+
 test('more drift than happens by itself raises an alarm', async () => {
   for (let n = 0; n < 11; n++) await subscribe(`many_${n}`);
   const run = await reconcile(tollgate, { project_id: tollgate.project.id });

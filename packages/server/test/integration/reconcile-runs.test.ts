@@ -173,9 +173,13 @@ describe('a reconciliation that is cut short', () => {
 
   test('is worked on by one when two go at it together', async () => {
     const id = await startUnworked();
-    const task = taskWith({ pageSize: 1 });
+    let pages = 0;
+    const pace = { turn: async (endpoint: string) => void (pages += endpoint === 'default/product' ? 1 : 0) };
+    const task = taskWith({ pageSize: 1, pace });
     await Promise.all([task({ runId: id }, unhurried), task({ runId: id }, unhurried)]);
     expect(await runOf(id)).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, in_sync: PRODUCTS } });
+    // Whoever comes second has asked for a page at most, and for the one behind it.
+    expect(pages).toBeLessThanOrEqual(PRODUCTS + 2);
   });
 
   test('is never called complete: after its last attempt it is failed, and says why', async () => {
