@@ -11,6 +11,7 @@ export interface Smallest {
 /** Runs that a search may take: each is shorter than the one before. */
 const MOST_RUNS = 120;
 const MOST_LINES = 60;
+const SIGN_OF_LIFE_EVERY_MS = 30_000;
 
 /**
  * Leaves out operations and troubles for as long as the same promise is still broken (delta debugging: halves, quarters,
@@ -25,6 +26,12 @@ export async function shrink(
   let best: Smallest = { order, result: failed };
   let runs = 0;
   const invariant = failed.failure?.invariant;
+  const sizeOf = ({ operations, troubles }: SeedResult) =>
+    `${operations.length} operations, ${troubles.length} troubles`;
+  const signOfLife = setInterval(
+    () => say(`Making seed ${order.seed} smaller, run ${runs} of ${MOST_RUNS} at most: ${sizeOf(best.result)}`),
+    SIGN_OF_LIFE_EVERY_MS,
+  ).unref();
   const tryOut = async (candidate: Order): Promise<boolean> => {
     if (runs >= MOST_RUNS) return false;
     runs += 1;
@@ -34,6 +41,7 @@ export async function shrink(
     return true;
   };
 
+  say(`Making it smaller: ${sizeOf(failed)}.`);
   await reduce(failed.operations, (kept) => tryOut({ ...best.order, only: [...kept] }));
   const without = [...order.without];
   await reduce(best.result.troubles, (kept) => {
@@ -41,9 +49,8 @@ export async function shrink(
     return tryOut({ ...best.order, without: [...new Set([...without, ...best.order.without, ...dropped])] });
   });
   await reduce(best.result.operations, (kept) => tryOut({ ...best.order, only: [...kept] }));
-  say(
-    `Made smaller in ${runs} runs: ${best.result.operations.length} operations, ${best.result.troubles.length} troubles.`,
-  );
+  clearInterval(signOfLife);
+  say(`Made smaller in ${runs} runs: ${sizeOf(best.result)}.`);
   return best;
 }
 

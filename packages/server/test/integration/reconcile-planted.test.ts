@@ -1,6 +1,7 @@
 /** Differences of every kind, planted: each is found with its cause, dry and real alike, and gone afterwards. */
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createLog } from '../../src/platform/log.ts';
 import type { Client } from '../support/client.ts';
 import { about, type DriftOfRun, eventTypes, type FinishedRun, quiet, reconcile } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate, WEBHOOK_SECRET } from '../support/tollgate.ts';
@@ -8,9 +9,13 @@ import { startTollgate, type Tollgate, WEBHOOK_SECRET } from '../support/tollgat
 /** No event of the sandbox arrives unless a test says so. */
 let tollgate: Tollgate;
 let app: Client;
+/** The lines of the level `error`. */
+const logged: string[] = [];
+const alarms = () => logged.map((line) => JSON.parse(line)).filter(({ alert }) => alert === 'reconciliation_drift');
 
 beforeAll(async () => {
-  tollgate = await startTollgate({ deaf: true, callsPerSecond: null });
+  const log = createLog('error', { write: (line) => void logged.push(line) });
+  tollgate = await startTollgate({ deaf: true, callsPerSecond: null, log });
   app = tollgate.secret;
   await app.post('/features', { code: 'pro', name: 'Pro', type: 'boolean' });
   const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
@@ -254,12 +259,19 @@ test.each([
   },
 );
 
-test('more drift than happens by itself raises an alarm', async () => {
+test('more drift than happens by itself raises an alarm: with the run, in the log and as a metric', async () => {
+  const metric = async () =>
+    /^tollgate_reconciliation_alert (\d)$/m.exec(await (await fetch(`${tollgate.url}/metrics`)).text())?.[1];
+  expect(alarms()).toEqual([]);
   for (let n = 0; n < 11; n++) await subscribe(`many_${n}`);
-  const run = await reconcile(tollgate, { project_id: tollgate.project.id });
+  const run = await reconcile(tollgate);
   expect(run.alert).toBe(true);
-  expect((await reconcile(tollgate, { project_id: tollgate.project.id })).alert).toBe(false);
-}, 60_000);
+  expect(alarms()).toMatchObject([{ level: 'error', run_id: run.id, counts: { repaired: run.counts.repaired } }]);
+  await tollgate.until(async () => (await metric()) === '1', 60_000, 'the metric tells of it');
+  expect((await reconcile(tollgate)).alert).toBe(false);
+  await tollgate.until(async () => (await metric()) === '0', 60_000, 'the metric is back');
+  expect(alarms()).toHaveLength(1);
+}, 120_000);
 
 test('an event that the endpoint does not take was never to come: it is not what a drift is blamed on', async () => {
   const endpoint = { url: `${tollgate.url}/api/v1/webhooks/stripe`, secret: WEBHOOK_SECRET };

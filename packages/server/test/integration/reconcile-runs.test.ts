@@ -34,14 +34,14 @@ async function startUnworked(body: object = {}): Promise<string> {
   return id;
 }
 
-function taskWith(options: Partial<Manner>) {
+function taskWith(options: Partial<Manner>, log = createLog('silent')) {
   const connection = { id: 'default', client: tollgate.stripe, webhookSecrets: ['whsec_unused'], livemode: false };
   return reconcileTask(
     {
       db: tollgate.database.db,
       clock: tollgate.clock,
       connections: createConnections([{ ...connection, installation: 'tests' }]),
-      log: createLog('silent'),
+      log,
       eventTypes,
     },
     { pace: createPace(null), pageSize: 2, retry: IMPATIENT, ...options },
@@ -174,7 +174,11 @@ describe('a reconciliation that is cut short', () => {
   test('is worked on by one when two go at it together', async () => {
     const id = await startUnworked();
     let pages = 0;
-    const pace = { turn: async (endpoint: string) => void (pages += endpoint === 'default/product' ? 1 : 0) };
+    const pace = {
+      turn: async (endpoint: string) => {
+        if (endpoint === 'default/product') pages += 1;
+      },
+    };
     const task = taskWith({ pageSize: 1, pace });
     await Promise.all([task({ runId: id }, unhurried), task({ runId: id }, unhurried)]);
     expect(await runOf(id)).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, in_sync: PRODUCTS } });
@@ -192,6 +196,23 @@ describe('a reconciliation that is cut short', () => {
     const { body: trail } = await tollgate.admin.get('/admin/audit?action=reconciliation.failed&limit=1');
     expect(trail.data).toMatchObject([{ detail: { run: id } }]);
     expect((await reconcile(tollgate)).status).toBe('completed');
+  });
+
+  test('raises the alarm for what it had found when it failed', async () => {
+    const id = await startUnworked();
+    const found = Array.from({ length: 11 }, (_, n) => ({ id: `${id}_${n}`, object_id: `prod_${n}` }));
+    const drift = { run_id: id, connection_id: 'default', kind: 'different', object_type: 'product' } as const;
+    const told = { cause: 'no_event', action: 'repaired', fields: '[]', detected_at: new Date() } as const;
+    await tollgate.database.db
+      .insertInto('tollgate.drifts')
+      .values(found.map((one) => ({ ...drift, ...told, ...one })))
+      .execute();
+    const lines: string[] = [];
+    const log = createLog('error', { write: (line) => void lines.push(line) });
+    tollgate.sandbox.control.failRequests({ method: 'GET', path: '/v1/products', times: 2, outcome: 500 });
+    await expect(taskWith({}, log)({ runId: id }, { ...unhurried, attempt: 10 })).rejects.toThrow();
+    expect(await runOf(id)).toMatchObject({ status: 'failed', alert: true });
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ alert: 'reconciliation_drift', run_id: id }]);
   });
 
   test('waits as long as Stripe asks for, and goes on', async () => {
