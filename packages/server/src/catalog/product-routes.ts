@@ -38,7 +38,10 @@ const UpdateProductBody = named(
 const ImportProductBody = named(
   'ImportProductRequest',
   WithProject({
-    stripe_product_id: Type.String({ pattern: '^[A-Za-z0-9_-]{1,255}$', description: "Stripe's `prod_…`." }),
+    stripe_product_id: Type.String({
+      pattern: '^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}$',
+      description: "Stripe's `prod_…`.",
+    }),
   }),
 );
 

@@ -121,7 +121,7 @@ function named(type: ObjectRef['type'], value: unknown, path: string, none: stri
 /** An id, or the id of an expanded object. */
 function idOf(value: unknown): string | null {
   const id = recordIn(value)?.id ?? value;
-  return typeof id === 'string' && /^[A-Za-z0-9_-]{1,255}$/.test(id) ? id : null;
+  return typeof id === 'string' && /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}$/.test(id) ? id : null;
 }
 
 function recordIn(value: unknown): Payload | null {

@@ -37,3 +37,12 @@ describe('an event about money that went back', () => {
     expect(EVENT_TYPES).not.toHaveProperty(['charge.updated']);
   });
 });
+
+test('an id of one’s own choice, as plans and products may have, is an id; a path is none', () => {
+  for (const id of ['price_1', 'com.example.pro', 'gold-v1.2']) {
+    expect(lead('price.updated', { id })).toEqual({ ref: { type: 'price', id } });
+  }
+  for (const id of ['', '.', '..', '../accounts', 'a/b', 7]) {
+    expect(lead('price.updated', { id })).toEqual({ unreadable: 'data.object.id' });
+  }
+});
