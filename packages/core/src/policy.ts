@@ -217,9 +217,12 @@ function isRefunded(
   return refundedMinor >= amountMinor || policy.partialRefund === 'revoke';
 }
 
-/** A lost dispute took the money back whatever the policy; an open one suspends by policy; a warning is no dispute. */
+/**
+ * A lost dispute took the money back whatever the policy, and an appeal against that has not brought it back yet; an open
+ * one suspends by policy; a warning is no dispute.
+ */
 function disputeBars(status: string, policy: AccessPolicy): boolean {
-  if (status === 'lost') return true;
+  if (status === 'lost' || status.startsWith('appeal_')) return true;
   if (status === 'won' || status === 'prevented' || status.startsWith('warning_')) return false;
   return policy.dispute === 'suspend';
 }

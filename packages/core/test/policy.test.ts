@@ -172,6 +172,13 @@ describe('a purchase', () => {
     expect(at(2 * DAY, disputed('under_review'), { dispute: 'keep' })).toBe('purchase');
     expect(at(2 * DAY, disputed('lost'), { dispute: 'keep' })).toBe('not: disputed');
   });
+
+  it('stays lost while an appeal against the loss is open: only one that is won gives it back', () => {
+    const disputed = (status: string) => bought({ dispute: { status, openedAt: DAY, closedAt: null } });
+    expect(at(2 * DAY, disputed('appeal_needs_response'), { dispute: 'keep' })).toBe('not: disputed');
+    expect(at(2 * DAY, disputed('appeal_under_review'), { dispute: 'keep' })).toBe('not: disputed');
+    expect(at(2 * DAY, disputed('won'), { dispute: 'keep' })).toBe('purchase');
+  });
 });
 
 describe('a trial', () => {
