@@ -21,6 +21,24 @@ function validate(
   return result.value;
 }
 
+describe('a field of one shape or another', () => {
+  const schema = Closed({ items: Type.Union([Type.Literal('all'), Type.Array(Inner, { minItems: 1 })]) });
+
+  test('is told what is wrong within it, and not which shapes it has not', () => {
+    expect(validate('body', schema, { items: ['pro'] })).toEqual([{ path: 'items.0', message: 'must be object' }]);
+    expect(validate('body', schema, { items: [{ code: 'Pro' }] })).toEqual([
+      { path: 'items.0.code', message: 'must match ^[a-z][a-z0-9_]{0,63}$' },
+    ]);
+  });
+
+  test('is told which shapes there are when it has none of them', () => {
+    const refused = validate('body', schema, { items: 5 }) as { path: string; message: string }[];
+    expect(refused.map(({ message }) => message)).toEqual(
+      expect.arrayContaining(['must be equal to constant', 'must be array']),
+    );
+  });
+});
+
 describe('a body', () => {
   const schema = Closed({ items: Type.Array(Inner, { maxItems: 2 }), kind: Type.Optional(OneOf(['a', 'b'])) });
 

@@ -87,7 +87,7 @@ interface SchemaError {
 function refusal(part: Part, found: readonly SchemaError[], schema: TSchema): TollgateError {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
-  for (const { path, message } of found.flatMap((error) => fieldErrors(error, part, schema))) {
+  for (const { path, message } of withoutOtherShapes(found).flatMap((error) => fieldErrors(error, part, schema))) {
     const key = `${path}\n${message}`;
     if (seen.has(key) || errors.length === MAX_ERRORS) continue;
     seen.add(key);
@@ -102,6 +102,15 @@ function refusal(part: Part, found: readonly SchemaError[], schema: TSchema): To
         ? `The ${where} ${first.message}.`
         : `In the ${where}, ${first.path} ${first.message}.`;
   return new TollgateError('invalid_request', detail, errors);
+}
+
+/** Of a value that may have several shapes: where one of them was looked into, what the others ask says nothing. */
+function withoutOtherShapes(found: readonly SchemaError[]): readonly SchemaError[] {
+  const lookedInto = found
+    .filter(({ keyword }) => keyword === 'anyOf')
+    .map(({ instancePath }) => instancePath)
+    .filter((path) => found.some(({ instancePath }) => instancePath.startsWith(`${path}/`)));
+  return found.filter(({ instancePath }) => !lookedInto.includes(instancePath));
 }
 
 function fieldErrors(error: SchemaError, part: Part, schema: TSchema): FieldError[] {
