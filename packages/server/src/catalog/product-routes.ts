@@ -9,7 +9,8 @@ import type { CatalogDeps } from './deps.ts';
 import { getProduct, listProducts } from './find-product.ts';
 import { importProduct } from './import-product.ts';
 import { MappingInputs } from './mapping-inputs.ts';
-import { mappingsByOwner, mappingsOfOwner } from './mappings.ts';
+import { checkedMappings, mappingsByOwner, mappingsOfOwner } from './mappings.ts';
+import { replaceMappings } from './replace-mappings.ts';
 import { ActiveFilter, IdParams, ProductDescription, ProductName } from './route-schemas.ts';
 import { updateProduct } from './update-product.ts';
 import { ProductView, productView } from './views.ts';
@@ -33,6 +34,7 @@ const UpdateProductBody = named(
     active: Type.Optional(
       Type.Boolean({ description: 'false archives it: no longer sold, and kept by who bought it.' }),
     ),
+    features: Type.Optional(MappingInputs),
   }),
 );
 const ImportProductBody = named(
@@ -137,7 +139,8 @@ export function registerProductRoutes(app: App, deps: CatalogDeps): void {
       schema: {
         tags: ['Catalog'],
         summary: 'Update a product',
-        description: 'Changes it in Stripe first. Archiving it takes nothing from who bought it.',
+        description:
+          'Changes it in Stripe first. Archiving it takes nothing from who bought it. `features` replaces what it unlocks, as `PUT /products/{id}/features` does.',
         params: IdParams,
         body: UpdateProductBody,
         response: { 200: ProductView },
@@ -146,9 +149,15 @@ export function registerProductRoutes(app: App, deps: CatalogDeps): void {
     async (request) => {
       const projectId = await requestedProject(request, deps.db);
       const { id } = request.params;
-      const { name, description, active } = request.body;
+      const { name, description, active, features } = request.body;
       const patch = { name, description, active };
+      // A mistake in them changes nothing in Stripe.
+      if (features !== undefined) await checkedMappings(deps.db, projectId, features);
       const product = await updateProduct(deps, { projectId, id }, patch, auditContextOf(request));
+      if (features !== undefined) {
+        const input = { projectId, owner: { type: 'product', id }, features } as const;
+        await replaceMappings(deps, input, auditContextOf(request));
+      }
       return productView(product, await mappingsOfOwner(deps.db, projectId, { type: 'product', id }));
     },
   );

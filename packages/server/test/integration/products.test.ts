@@ -139,7 +139,25 @@ describe('updating a product', () => {
     expect((await project.secret.patch(`/products/${body.id}`, {})).body).toEqual(body);
   });
 
-  test.each([[{ name: '' }], [{ active: 'no' }], [{ features: [] }], [{ name: null }]])('refuses %j', async (patch) => {
+  test('replaces what it unlocks, as PUT does', async () => {
+    const { body } = await project.secret.post('/products', { name: 'Plain', features: [{ code: 'export' }] });
+    const features = [{ code: 'seats', value: 3 }];
+    const changed = await project.secret.patch(`/products/${body.id}`, { name: 'Rich', features });
+    expect(changed.body).toMatchObject({ name: 'Rich', features });
+    expect(changed.body.features).toHaveLength(1);
+    expect((await project.secret.get(`/products/${body.id}`)).body).toEqual(changed.body);
+    const audit = await selling.service.admin.get(`/admin/audit?project_id=${project.id}&action=mappings.replaced`);
+    expect(audit.body.data[0].detail.after).toMatchObject(features);
+    expect((await project.secret.patch(`/products/${body.id}`, { name: 'Kept' })).body.features).toHaveLength(1);
+    expect((await project.secret.patch(`/products/${body.id}`, { features: [] })).body.features).toEqual([]);
+  });
+
+  test.each([
+    [{ name: '' }],
+    [{ active: 'no' }],
+    [{ name: null }],
+    [{ name: 'Changed', features: [{ code: 'unknown' }] }],
+  ])('refuses %j', async (patch) => {
     const { body } = await project.secret.post('/products', { name: 'Kept' });
     expect((await project.secret.patch(`/products/${body.id}`, patch)).status).toBe(400);
     expect((await project.secret.get(`/products/${body.id}`)).body).toEqual(body);
@@ -147,7 +165,8 @@ describe('updating a product', () => {
 
   test('without Stripe is refused, and changes nothing', async () => {
     const { body } = await project.secret.post('/products', { name: 'Steady' });
-    const answer = await selling.withoutStripe(() => project.secret.patch(`/products/${body.id}`, { name: 'Shaken' }));
+    const patch = { name: 'Shaken', features: [{ code: 'export' }] };
+    const answer = await selling.withoutStripe(() => project.secret.patch(`/products/${body.id}`, patch));
     expect(answer.body.code).toBe('stripe_unavailable');
     expect((await project.secret.get(`/products/${body.id}`)).body).toEqual(body);
   });
