@@ -161,6 +161,70 @@ test('what has waited longest is asked for again; a run is kept only when someth
   expect(await isEntitled('bob')).toBe(false);
 });
 
+test('a look asks for forty objects of each account, those that have waited longest, and for none within the hour', async () => {
+  const crowded = { crowded: tollgate.stripe };
+  for (let hours = 2; hours <= 61; hours++) await seen(hours, 'crowded', 'product', `prod_${hours}`);
+  await seen(0.5, 'crowded', 'product', 'prod_rested');
+  const isWaiting = async (ids: string[]) => (await Promise.all(ids.map(isDue))).filter(Boolean).length;
+  const [young, old] = [
+    Array.from({ length: 20 }, (_, n) => `prod_${n + 2}`),
+    Array.from({ length: 40 }, (_, n) => `prod_${n + 22}`),
+  ];
+  await rolls(crowded);
+  expect([await isWaiting(young), await isWaiting(old)]).toEqual([20, 0]);
+  await rolls(crowded);
+  expect(await isWaiting(young)).toBe(0);
+  const { rows } = await tollgate.database.pool.query(
+    "select from tollgate.reconciliation_seen where object_id = 'prod_rested' and seen_at > now() - interval '20 minutes'",
+  );
+  expect(rows).toEqual([]);
+});
+
+test('what Stripe said has ended is not asked for again', async () => {
+  const id = await subscribe('left');
+  await tollgate.stripe.subscriptions.cancel(id);
+  await reconcile(tollgate);
+  await rest();
+  const refusal = { method: 'GET', path: `/v1/subscriptions/${id}`, times: 100, outcome: 500 } as const;
+  tollgate.sandbox.control.failRequests(refusal);
+  await rolls();
+  expect(tollgate.sandbox.control.state().plannedRequestFailures).toMatchObject([{ times: 100 }]);
+  tollgate.sandbox.control.clearFaults();
+  expect(await isDue(id)).toBe(false);
+});
+
+/** A run that somebody else is at, or was when their process died. */
+async function runUnderWay(trigger: 'manual' | 'continuous'): Promise<string> {
+  const id = `run_${trigger}_under_way`;
+  const now = new Date();
+  const run = { id, status: 'running', trigger, counts: '{}', created_at: now, started_at: now } as const;
+  await tollgate.database.db.insertInto('tollgate.reconciliation_runs').values(run).execute();
+  return id;
+}
+
+test('nothing is asked for while a run of everything is under way', async () => {
+  const id = await subscribe('covered');
+  await reconcile(tollgate);
+  const run = await runUnderWay('manual');
+  await rest();
+  await rolls();
+  expect(await isDue(id)).toBe(true);
+  await tollgate.database.db.deleteFrom('tollgate.reconciliation_runs').where('id', '=', run).execute();
+  await rolls();
+  expect(await isDue(id)).toBe(false);
+});
+
+test('a look that a process left behind when it died is gone on with, and ends', async () => {
+  const left = await runUnderWay('continuous');
+  const id = await subscribe('after_a_death');
+  await reconcile(tollgate);
+  await tollgate.stripe.subscriptions.cancel(id);
+  await rest();
+  await rolls();
+  const { body } = await tollgate.admin.get(`/admin/reconciliations/${left}`);
+  expect(body).toMatchObject({ status: 'completed', drifts: [{ object_id: id, action: 'repaired' }] });
+});
+
 test('an account that is away or whose key was revoked, however much of it is due, keeps no other from being looked at', async () => {
   for (const status of [401, 500]) {
     using broken = await startRefusingStripe(status, tollgate.sandbox.url);
