@@ -138,6 +138,8 @@ export interface PurchaseFact {
   checkoutSessionId: string | null;
   status: 'paid' | 'pending' | 'failed';
   paidAt: Instant | null;
+  /** True when `paidAt` is when it was seen to have settled: of that Stripe keeps no record. */
+  seenToSettle?: true;
   lines: readonly PurchaseLine[];
   currency: string;
   amountMinor: number;
