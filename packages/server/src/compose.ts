@@ -40,6 +40,7 @@ import { type CronEntry, type Jobs, startJobs, type Task, type TaskName } from '
 import type { Log } from './platform/log.ts';
 import { listen } from './platform/notify.ts';
 import type { Sealer } from './platform/sealing.ts';
+import { isStrongAdminKey } from './platform/strong-secret.ts';
 import { createAuthenticator, KEYS_CHANNEL } from './projects/authenticate.ts';
 import { registerProjectRoutes } from './projects/routes.ts';
 import { CONTINUOUS_SCHEDULE, continuousTask } from './reconciliation/continuous.ts';
@@ -159,6 +160,7 @@ export async function compose(parts: Parts): Promise<Service> {
       authenticate: authenticator.authenticate,
       version: parts.version,
       onAnswered: metrics.onAnswered,
+      guessable: parts.adminKey !== null && !isStrongAdminKey(parts.adminKey),
       ...parts.limits,
     });
     registerOperationsRoutes(app, {

@@ -1,7 +1,7 @@
 /** The settings, parsed once from the environment; this file and `main.ts` are all that knows it. */
 import path from 'node:path';
 import { isCronSchedule } from './platform/jobs.ts';
-import { isStrongSecret } from './platform/strong-secret.ts';
+import { isStrongAdminKey } from './platform/strong-secret.ts';
 
 export interface Config {
   database:
@@ -120,7 +120,7 @@ function liveRefusalsOf(database: Config['database'], adminKey: string | null): 
       : []),
     ...(adminKey === null
       ? [`A live Stripe key needs TOLLGATE_ADMIN_KEY. ${make}`]
-      : isStrongSecret(adminKey.replace(/^tg_admin_/, ''))
+      : isStrongAdminKey(adminKey)
         ? []
         : [`TOLLGATE_ADMIN_KEY is too weak for a live Stripe key. ${make}`]),
   ];

@@ -21,3 +21,8 @@ export function isStrongSecret(secret: string): boolean {
   }
   return bitsPerCharacter * secret.length >= MIN_BITS;
 }
+
+/** The same of an operator's key, whose prefix everybody knows. */
+export function isStrongAdminKey(key: string): boolean {
+  return isStrongSecret(key.replace(/^tg_admin_/, ''));
+}

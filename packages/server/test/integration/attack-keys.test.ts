@@ -1,8 +1,10 @@
 /** Guessing, keeping and stretching keys. */
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFailedAttempts } from '../../src/platform/http/failed-attempts.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { ADMIN_KEY, type HttpService, startHttp } from '../support/http.ts';
+import { startTollgate } from '../support/tollgate.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -49,6 +51,20 @@ describe("guesses of the operator's key behind many wrong project keys", () => {
     await tries('guess-');
     expect((await service.as(ADMIN_KEY).get('/admin/projects')).status).toBe(429);
     await service.close();
+  });
+});
+
+describe('a strong key of the operator', () => {
+  it('is let in whatever strangers try from its address, as behind a proxy everybody has one', async () => {
+    const adminKey = `tg_admin_${randomBytes(32).toString('hex')}`;
+    const tollgate = await startTollgate({ adminKey, limits: { failedAttempts: { max: 5, windowMs: 3_600_000 } } });
+    const statuses = [];
+    for (let index = 0; index < 6; index++) {
+      statuses.push((await tollgate.as(`guess-${index}`).get('/admin/projects')).status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
+    expect((await tollgate.admin.get('/admin/projects')).status).toBe(200);
+    await tollgate.close();
   });
 });
 

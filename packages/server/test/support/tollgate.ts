@@ -82,7 +82,7 @@ export async function startTollgate(options: TollgateOptions = {}): Promise<Toll
   if (!deaf) sandbox.deliverTo([{ url: `${url}/api/v1/webhooks/stripe`, secret: WEBHOOK_SECRET }]);
 
   const as = (key: string | null) => createClient(`${url}/api/v1`, key);
-  const admin = as(ADMIN_KEY);
+  const admin = as(parts.adminKey ?? ADMIN_KEY);
   const slug = `test-${randomBytes(4).toString('hex')}`;
   const made = await admin.post('/admin/projects', { name: 'Test', slug });
   if (made.status !== 201) throw new Error(`The test's project was not made: ${JSON.stringify(made.body)}`);

@@ -71,6 +71,8 @@ export interface AppOptions {
   rateLimit?: { max: number; windowMs: number };
   /** Failed authentications that one address may have per window. Default 60 a minute. */
   failedAttempts?: { max: number; windowMs: number };
+  /** Whether a key that lets in could be guessed: whoever knows it then waits behind those who guess. Default true. */
+  guessable?: boolean;
   /** Proxies whose `X-Forwarded-For` is believed: Fastify's `trustProxy`. Default none. */
   trustProxy?: boolean | string;
   /** After this long without a sign of life an idempotent request counts as dead. Default 60 s. */
@@ -163,7 +165,8 @@ function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: Route
       if (headers !== null) reply.headers(headers);
       done();
     };
-    const hooks = [first, ...('public' in access ? [] : [guard(access, options.authenticate, failures)])];
+    const guarded = 'public' in access ? [] : [guard(access, options.authenticate, failures, options.guessable)];
+    const hooks = [first, ...guarded];
     route.onRequest = [...hooks, ...[route.onRequest ?? []].flat()];
     const preValidation = [route.preValidation ?? []].flat();
     const mayHaveBody = !methods.every((method) => method === 'GET' || method === 'HEAD');
