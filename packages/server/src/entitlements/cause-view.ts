@@ -19,7 +19,7 @@ export const CauseView = named(
       ]),
       id: Type.String({
         description:
-          'The event, session, grant, run, parked object, import or audit entry that stands behind it; it may be kept no more.',
+          "The event, session, grant, run, parked object, import or audit entry that stands behind it, which may be kept no more; of `catalog` also the object of Stripe's that became known, and was looked at again.",
       }),
     },
     { description: 'What brought a version about.' },

@@ -11,6 +11,9 @@ export interface Cause {
     | 'customer'
     | 'attachment'
     | 'import';
-  /** The event, session, grant, run, recomputation, parked object, import or request that stands behind it. */
+  /**
+   * The event, session, grant, run, recomputation, parked object, import or request that stands behind it; of `catalog` also
+   * the object that became known, for whose sake somebody looked again.
+   */
   id: string;
 }
