@@ -106,12 +106,23 @@ async function fetchItems({ client }: StripeConnection, subscription: string): P
 }
 
 /** A price shows its default currency, whichever of its currencies the subscription is paid in. */
-async function paidIn({ client }: StripeConnection, item: ItemShape, currency: string): Promise<ItemShape> {
+async function paidIn(connection: StripeConnection, item: ItemShape, currency: string): Promise<ItemShape> {
   if (item.price.currency === currency) return item;
-  const expand = ['currency_options', `currency_options.${currency}.tiers`];
-  const price = parseShape(PriceShape, await client.prices.retrieve(item.price.id, { expand }), 'price');
-  const option = price.currency_options?.[currency];
-  return option === undefined ? item : { ...item, price: { ...price, ...option, currency } };
+  const price = await fetchPrice(connection, item.price.id, currency);
+  const option = price?.currency_options?.[currency];
+  return option === undefined ? item : { ...item, price: { ...item.price, ...option, currency } };
+}
+
+/** @returns null for a plan of old that was deleted: whoever has subscribed to it keeps it */
+async function fetchPrice({ client }: StripeConnection, id: string, currency: string): Promise<PriceShape | null> {
+  try {
+    const expand = ['currency_options', `currency_options.${currency}.tiers`];
+    const price: { deleted?: unknown } = await client.prices.retrieve(id, { expand });
+    return price.deleted === true ? null : parseShape(PriceShape, price, 'price');
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
 }
 
 /** With a customer that is missing its subscriptions have ended, as with one that was deleted. */

@@ -300,6 +300,14 @@ describe('a subscription', () => {
     await world.sync('subscription', `sub_${n}`);
     const [only] = ((await world.fact(`sub_${n}`)) as SubscriptionFact).items;
     expect(only).toMatchObject({ priceId: `price_usd_${n}`, price: { currency: 'eur', unitAmount: 900 } });
+
+    // A plan of old can be deleted under its subscribers, who keep it.
+    for (const gone of [{ id: `price_usd_${n}`, object: 'price', deleted: true }, null]) {
+      if (gone === null) world.stripe.remove(`price_usd_${n}`);
+      else world.stripe.put(gone);
+      await world.sync('subscription', `sub_${n}`);
+      expect(await world.fact(`sub_${n}`)).toMatchObject({ status: 'active', items: [{ price: { currency: 'usd' } }] });
+    }
   });
 
   it('has its grace from the oldest open invoice after the last paid one, and never anew', async () => {
