@@ -90,8 +90,11 @@ function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: Acces
       return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
     case 'incomplete_expired':
       return { ...base, windows: [], endReason: 'expired', endedAt: sub.endedAt };
-    case 'unpaid':
-      return { ...base, windows: [], endReason: 'unpaid', endedAt: sub.pastDueSince };
+    case 'unpaid': {
+      // When it became so is not known, nor whether grace was over by then: of the past only what was paid for is certain.
+      const since = sub.pastDueSince;
+      return ended(base, since === null ? [] : span(start, since, 'subscription_active'), 'unpaid', since);
+    }
     case 'paused':
       return { ...base, windows: [], endReason: 'paused', endedAt: sub.trialEnd };
     default:

@@ -108,6 +108,13 @@ describe('a subscription', () => {
     ['incomplete', subscription({ status: 'incomplete' }), inPeriod, 'not: payment_pending'],
     ['incomplete_expired', subscription({ status: 'incomplete_expired', endedAt: DAY }), inPeriod, 'not: expired'],
     ['unpaid', subscription({ status: 'unpaid' }), inPeriod, 'not: unpaid'],
+    [
+      'unpaid, asked about a moment before it was owed',
+      subscription({ status: 'unpaid', pastDueSince: periodEnd }),
+      periodEnd - 1,
+      'subscription_active',
+    ],
+    ['unpaid, from then on', subscription({ status: 'unpaid', pastDueSince: periodEnd }), periodEnd, 'not: unpaid'],
     ['paused', subscription({ status: 'paused' }), inPeriod, 'not: paused'],
     ['of a status nobody knows', subscription({ status: 'suspended_by_moonlight' }), inPeriod, 'not: no_source'],
     ['with paused collection, by default', subscription({ collectionPaused: true }), inPeriod, 'subscription_active'],
