@@ -171,6 +171,18 @@ describe('a reconciliation that is cut short', () => {
     expect(run).toMatchObject({ status: 'completed', counts: { listed: PRODUCTS, in_sync: PRODUCTS } });
   });
 
+  test('calls repaired what was being repaired when its process died, once it no longer differs', async () => {
+    const id = await startUnworked();
+    const drift = { kind: 'different', object_type: 'product', object_id: product, cause: 'no_event' } as const;
+    const told = { id: `${id}_1`, run_id: id, connection_id: 'default', action: 'repairing', fields: '[]' } as const;
+    await tollgate.database.db
+      .insertInto('tollgate.drifts')
+      .values({ ...told, ...drift, detected_at: new Date() })
+      .execute();
+    await taskWith({})({ runId: id }, unhurried);
+    expect((await runOf(id)).drifts).toMatchObject([{ object_id: product, action: 'repaired' }]);
+  });
+
   test('is worked on by one when two go at it together', async () => {
     const id = await startUnworked();
     let pages = 0;

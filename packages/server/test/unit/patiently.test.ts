@@ -5,7 +5,8 @@ import { patiently } from '../../src/stripe/patiently.ts';
 describe('a call to Stripe that is made patiently', () => {
   const retry = { maxAttempts: 3, baseMs: 1, capMs: 2 };
   const going = new AbortController().signal;
-  const busy = () => new Stripe.errors.StripeRateLimitError({ type: 'rate_limit_error', message: 'Slow down.' });
+  const slowDown = { type: 'rate_limit_error', message: 'Slow down.' } as const;
+  const busy = () => new Stripe.errors.StripeRateLimitError(slowDown);
 
   /** Fails so often before it answers; counts how often it was made. */
   function failing(times: number, error: () => Error) {
@@ -22,6 +23,17 @@ describe('a call to Stripe that is made patiently', () => {
     const call = failing(2, busy);
     expect(await patiently(call, going, retry)).toBe('answer');
     expect(call.made).toBe(3);
+  });
+
+  test('waits as long as Stripe asks for, however short its own pauses are', async () => {
+    const call = failing(
+      1,
+      () => new Stripe.errors.StripeRateLimitError({ ...slowDown, headers: { 'retry-after': '0.2' } }),
+    );
+    const begun = performance.now();
+    expect(await patiently(call, going, retry)).toBe('answer');
+    // Timers may fire a millisecond early.
+    expect(performance.now() - begun).toBeGreaterThanOrEqual(200 - 2);
   });
 
   test('fails when patience has run out', async () => {
