@@ -113,7 +113,10 @@ export interface SubscriptionFact {
   /** What happens at the trial's end without a payment method. */
   trialEndBehavior: 'create_invoice' | 'cancel' | 'pause';
   collectionPaused: boolean;
-  /** When the oldest open invoice newer than the last paid one fell due; null when none is open. */
+  /**
+   * When the oldest open invoice newer than the last paid one fell due; null when none is open. Of one that was canceled
+   * because nobody paid, when its last period began.
+   */
   pastDueSince: Instant | null;
   discounts: readonly Discount[];
   /** True when the trial will convert only if a payment method exists and none does. */

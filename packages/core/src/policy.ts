@@ -77,14 +77,14 @@ function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: Acces
     case 'past_due': {
       const since = sub.pastDueSince ?? item.currentPeriodStart;
       const graceEnd = since + policy.pastDueGraceDays * DAY;
-      const active = span(start, earliest(since, end), 'subscription_active');
-      const grace = span(Math.max(since, start), earliest(graceEnd, end), 'subscription_grace');
       const endReason = end !== null && end < graceEnd ? 'canceled' : 'payment_past_due';
-      return ended({ ...base, willRenew: end === null }, [...active, ...grace], endReason);
+      return ended({ ...base, willRenew: end === null }, owedSince(since, start, end, policy), endReason);
     }
     case 'canceled': {
       const at = earliest(sub.endedAt ?? sub.canceledAt ?? sub.startedAt, end);
-      return ended(base, span(start, at, 'subscription_active'), 'canceled', at);
+      const since = sub.pastDueSince;
+      const windows = since === null ? span(start, at, 'subscription_active') : owedSince(since, start, at, policy);
+      return ended(base, windows, 'canceled', at);
     }
     case 'incomplete':
       return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
@@ -101,6 +101,15 @@ function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: Acces
       // A status that Stripe invents tomorrow grants nothing until somebody has decided what it means.
       return { ...base, windows: [], endReason: 'no_source', endedAt: null };
   }
+}
+
+/** What somebody had, and has, who owes since then: what was paid for, and grace. */
+function owedSince(since: Instant, start: Instant, end: Instant | null, policy: AccessPolicy): SourceWindow[] {
+  const graceEnd = since + policy.pastDueGraceDays * DAY;
+  return [
+    ...span(start, earliest(since, end), 'subscription_active'),
+    ...span(Math.max(since, start), earliest(graceEnd, end), 'subscription_grace'),
+  ];
 }
 
 /**
@@ -164,7 +173,8 @@ function chargesFor(line: InvoiceLine, sub: SubscriptionFact, item: Subscription
  */
 function boughtUntil(line: InvoiceLine, sub: SubscriptionFact, item: SubscriptionItem): Instant | null {
   const { currentPeriodStart: start, currentPeriodEnd: end } = item;
-  if (sub.status === 'past_due') return line.periodEnd < start ? line.periodEnd : null;
+  const owes = sub.status === 'past_due' || (sub.status === 'canceled' && sub.pastDueSince !== null);
+  if (owes) return line.periodEnd < start ? line.periodEnd : null;
   if (line.periodStart < start) return Math.min(line.periodEnd, start);
   return line.periodEnd < end ? line.periodEnd : null;
 }

@@ -137,6 +137,23 @@ describe('a subscription', () => {
   });
 });
 
+describe('a subscription that was canceled because nobody paid', () => {
+  const given = subscription({ status: 'canceled', pastDueSince: periodEnd, endedAt: 52 * DAY });
+  it.each([
+    ['was there while it was paid for', periodEnd - 1, 'subscription_active'],
+    ['was in grace', periodEnd, 'subscription_grace'],
+    ['gave nothing after that, though it had not ended', periodEnd + 7 * DAY, 'not: canceled'],
+    ['gives nothing now', 60 * DAY, 'not: canceled'],
+  ] as const)('%s', (_name, now, expected) => {
+    expect(at(now, [given])).toBe(expected);
+  });
+
+  it('ended with its grace where it ended before that was over', () => {
+    expect(at(33 * DAY, [{ ...given, endedAt: 33 * DAY }])).toBe('not: canceled');
+    expect(at(33 * DAY - 1, [{ ...given, endedAt: 33 * DAY }])).toBe('subscription_grace');
+  });
+});
+
 describe('a purchase', () => {
   const bought = (parts: Parameters<typeof purchase>[0]) => [purchase(parts)];
   it.each([
@@ -249,6 +266,14 @@ describe("the payment of a subscription's invoice", () => {
     ['disputed, in the slack after a paid period', renewed, disputed('lost'), {}, 60 * DAY, 'subscription_slack'],
     ['disputed when its period was over', renewed, disputed('lost', 40 * DAY), {}, 41 * DAY, 'subscription_active'],
     ['disputed, with the next period unpaid', owing, disputed('needs_response'), {}, 31 * DAY, 'not: disputed'],
+    [
+      'disputed, with the next period unpaid to the end',
+      { ...owing, status: 'canceled', endedAt: 52 * DAY },
+      disputed('lost'),
+      {},
+      31 * DAY,
+      'not: disputed',
+    ],
     ['disputed only in the grace that followed', owing, disputed('lost', 32 * DAY), {}, 31 * DAY, 'subscription_grace'],
     [
       'disputed in the grace that followed, from then on',

@@ -168,6 +168,7 @@ export const SubscriptionShape = Type.Object({
   cancel_at: OrNull(Seconds),
   cancel_at_period_end: Type.Boolean(),
   canceled_at: OrNull(Seconds),
+  cancellation_details: Type.Optional(OrNull(Type.Object({ reason: OrNull(Type.String()) }))),
   ended_at: OrNull(Seconds),
   trial_start: OrNull(Seconds),
   trial_end: OrNull(Seconds),

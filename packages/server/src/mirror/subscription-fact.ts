@@ -69,7 +69,12 @@ export function notFoundFact(fact: SubscriptionFact, at: Instant): SubscriptionF
  * When the payment that is owed fell due: the oldest open invoice that is newer than the last paid one. It is read
  * from Stripe each time and never from our clock, so that no late event can begin the grace anew.
  */
-function pastDueSince({ openInvoices, lastPaidInvoice }: FetchedSubscription): Instant | null {
+function pastDueSince({ subscription, items, openInvoices, lastPaidInvoice }: FetchedSubscription): Instant | null {
+  if (subscription.status === 'canceled') {
+    // Its invoices are not asked for, since it gives nothing any more; this says what it gave.
+    const unpaid = subscription.cancellation_details?.reason === 'payment_failed' && items.length > 0;
+    return unpaid ? instant(Math.max(...items.map((item) => item.current_period_start))) : null;
+  }
   const paidUntil = lastPaidInvoice?.created ?? Number.NEGATIVE_INFINITY;
   const owed = openInvoices.filter((invoice) => invoice.created > paidUntil).sort((a, b) => a.created - b.created);
   const [oldest] = owed;

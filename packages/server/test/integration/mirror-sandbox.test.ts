@@ -41,6 +41,19 @@ describe('with a Stripe that lives', () => {
     expect(await mirror.sync('subscription', subscription)).toMatchObject({ status: 'unchanged' });
   });
 
+  it('a subscription that nobody pays is canceled in the end, and known to have given nothing after its grace', async () => {
+    const { id, stripeCustomerId } = await open('subscription', [monthly]);
+    const { subscription } = await paid(id);
+    const card = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer: stripeCustomerId });
+    await stripe.subscriptions.update(subscription, { default_payment_method: card.id });
+    const { items } = await stripe.subscriptions.retrieve(subscription);
+    const owedSince = (items.data[0]?.current_period_end ?? 0) * 1000;
+    sandbox.control.advance({ days: 60 });
+    followTime();
+    await mirror.sync('checkout_session', id);
+    expect(await mirror.fact(subscription)).toMatchObject({ status: 'canceled', pastDueSince: owedSince });
+  });
+
   it('a scheduled end is known, and taken back', async () => {
     const { id } = await open('subscription', [monthly]);
     const { subscription } = await paid(id);

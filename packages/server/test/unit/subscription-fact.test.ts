@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import type { FetchedSubscription } from '../../src/mirror/fetch-subscription.ts';
 import { parseShape } from '../../src/mirror/parse-shape.ts';
 import { SubscriptionShape } from '../../src/mirror/shapes.ts';
@@ -192,6 +192,13 @@ describe('the moment since which payment is owed', () => {
   ])('when %s', (_when, rest, seconds) => {
     expect(fact({ status: 'past_due' }, rest).pastDueSince).toBe(seconds === null ? null : ms(seconds));
   });
+});
+
+test('of one that was canceled because nobody paid, payment is owed since its last period began', () => {
+  const canceled = (reason: string | null) => fact({ status: 'canceled', cancellation_details: { reason } });
+  expect(canceled('payment_failed').pastDueSince).toBe(ms(START));
+  expect(canceled('cancellation_requested').pastDueSince).toBeNull();
+  expect(canceled(null).pastDueSince).toBeNull();
 });
 
 describe('a missing payment method', () => {
