@@ -13,6 +13,10 @@ const USER = 'tollgate';
 const DATABASE = 'tollgate';
 /** Marks a server that Tollgate started, so that one started by hand is never stopped. */
 const CLUSTER_NAME = 'tollgate';
+/** What the connection is called by which a process says that it uses the server. */
+const SUPERVISOR = 'tollgate supervisor';
+/** Connections that were closed have ended by then, on a busy machine too. */
+const ENDING_MS = 2_000;
 /** `sun_path` holds 104 bytes on macOS and 108 on Linux, with the closing zero and PostgreSQL's `.lock` beside it. */
 const SOCKET_PATH_BYTES = 98;
 const START_RETRY_MS = 5_000;
@@ -262,7 +266,7 @@ async function supervise(cluster: Cluster): Promise<{ letGo(): Promise<boolean> 
   let restarting: Promise<void> | undefined;
 
   async function hold(): Promise<pg.Client> {
-    const held = newClient(cluster, 'postgres', 'tollgate supervisor');
+    const held = newClient(cluster, 'postgres', SUPERVISOR);
     await held.connect();
     let ended = false;
     const onEnd = () => {
@@ -296,13 +300,7 @@ async function supervise(cluster: Cluster): Promise<{ letGo(): Promise<boolean> 
       leaving = true;
       await restarting;
       try {
-        const { rows } = await client.query<{ ours: boolean; others: number }>(
-          `select current_setting('cluster_name') = $1 as ours,
-                  (select count(*)::int from pg_stat_activity
-                    where backend_type = 'client backend' and pid <> pg_backend_pid()) as others`,
-          [CLUSTER_NAME],
-        );
-        const { ours = false, others = 0 } = rows[0] ?? {};
+        const { ours, others } = await lookAround(client);
         if (others > 0) {
           cluster.log.info({ connections: others }, 'Leaving PostgreSQL running: others use it');
         }
@@ -315,6 +313,24 @@ async function supervise(cluster: Cluster): Promise<{ letGo(): Promise<boolean> 
       }
     },
   };
+}
+
+/**
+ * Whether the server is ours, and how many connections others have. Where no other process supervises the server they are
+ * given a moment: those of this process, closed just now, may not have ended on the server's side.
+ */
+async function lookAround(client: pg.Client): Promise<{ ours: boolean; others: number }> {
+  for (const until = performance.now() + ENDING_MS; ; await sleep(50)) {
+    const { rows } = await client.query<{ ours: boolean; others: number; supervisors: number }>(
+      `select current_setting('cluster_name') = $1 as ours, count(pid)::int as others,
+              count(pid) filter (where application_name = $2)::int as supervisors
+         from (values (1)) as one
+         left join pg_stat_activity on backend_type = 'client backend' and pid <> pg_backend_pid()`,
+      [CLUSTER_NAME, SUPERVISOR],
+    );
+    const { ours = false, others = 0, supervisors = 0 } = rows[0] ?? {};
+    if (others === 0 || supervisors > 0 || performance.now() > until) return { ours, others };
+  }
 }
 
 function newClient(cluster: Cluster, database: string, name = 'tollgate start'): pg.Client {

@@ -91,6 +91,28 @@ describe('the embedded PostgreSQL', () => {
     expect(await postmaster(three)).toBeNull();
   });
 
+  test('stops although a connection of who leaves is only just ending', async () => {
+    const server = await start();
+    const client = new pg.Client(server.connection);
+    await client.connect();
+    const stopping = server.stop();
+    await client.query('select pg_sleep(0.2)');
+    await client.end();
+    await stopping;
+    expect(await postmaster(server)).toBeNull();
+  });
+
+  test('is left to whoever else has a connection', async () => {
+    const server = await start();
+    const client = new pg.Client(server.connection);
+    await client.connect();
+    await server.stop();
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await client.end();
+    await (await start()).stop();
+    expect(await postmaster(server)).toBeNull();
+  });
+
   test('is found again after the process that started it was killed', async () => {
     const program = `
       import { startEmbeddedPostgres } from ${JSON.stringify(path.resolve(import.meta.dirname, '../../src/platform/embedded-postgres.ts'))};
