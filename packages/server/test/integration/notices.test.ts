@@ -191,6 +191,29 @@ describe('what time alone changes', () => {
     ]);
     expect(told[1]).toMatchObject({ timestamp: end, data: { changes: [{ change: 'lost' }] } });
   });
+
+  it('is told each time, one change after the other', async () => {
+    await endpoint();
+    await grant('u_twice', { valid_to: new Date(now + 3600_000).toISOString() });
+    await grant('u_twice', { feature: 'seats', value: 2, valid_to: new Date(now + 7200_000).toISOString() });
+    await arrived('u_twice', 2);
+    for (const count of [3, 4]) {
+      now += 3600_000;
+      await announcePassedTask({ db: tollgate.database.db, clock: tollgate.clock })(
+        {},
+        { attempt: 1, maxAttempts: 1, signal: new AbortController().signal },
+      );
+      await arrived('u_twice', count);
+    }
+    const lost = receiver
+      .of('u_twice')
+      .slice(2)
+      .flatMap(({ notice }) => notice.data.changes);
+    expect(lost).toMatchObject([
+      { feature: 'pro_export', change: 'lost' },
+      { feature: 'seats', change: 'lost' },
+    ]);
+  });
 });
 
 describe('a delivery that fails', () => {
@@ -218,6 +241,29 @@ describe('a delivery that fails', () => {
     expect(told.map(({ notice }) => notice.data.sequence)).toEqual([1, 1, 1, 2]);
     expect(new Set(told.slice(0, 3).map(({ body }) => body)).size).toBe(1);
     expect(new Set(told.slice(0, 3).map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+  });
+
+  it('comes again by itself, some seconds later', async () => {
+    await endpoint();
+    receiver.answer = () => (receiver.of('u_by_itself').length > 1 ? 204 : 500);
+    await grant('u_by_itself');
+    await tollgate.until(() => receiver.of('u_by_itself').length === 2, 30_000, 'the second attempt');
+  });
+
+  it('with enough others in a row has the endpoint left alone, also by what is new, until its time has come', async () => {
+    const { id } = await endpoint();
+    receiver.answer = () => 503;
+    for (let n = 0; n < 8; n++) await grant(`u_refused_${n}`);
+    await tollgate.until(async () => (await show(id)).failing_since !== null);
+    await makeDue(id, false);
+    await pass(id, { send: async () => ({ status: 503 }) });
+    await grant('u_waiting');
+    const sent: string[] = [];
+    await pass(id, { send: async ({ body }) => ({ status: sent.push(body) > 0 ? 204 : 0 }) });
+    expect(sent).toEqual([]);
+    receiver.answer = () => 204;
+    await makeDue(id);
+    await arrived('u_waiting', 1);
   });
 
   it('does not disable an endpoint at once; nothing for days does, and enabling sends what was missed', async () => {
