@@ -4,6 +4,7 @@ import type { Tx } from '../platform/database.ts';
 import { enqueue } from '../platform/jobs.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { askStripe } from '../stripe/refusal.ts';
+import { sellsOnce } from '../stripe/sells-once.ts';
 import type { CustomerRow } from './find.ts';
 
 /** An object of Stripe's that can give access, as the jobs name it. */
@@ -27,8 +28,9 @@ export async function objectsOf({ client }: StripeConnection, customer: string):
       );
       objects.push({ type: 'subscription', id, productIds });
     }
-    for await (const { id, mode } of client.checkout.sessions.list({ customer, status: 'complete', limit: 100 })) {
-      if (mode === 'payment') objects.push({ type: 'checkout_session', id, productIds: [] });
+    const bought = { customer, status: 'complete' as const, limit: 100, expand: ['data.line_items'] };
+    for await (const session of client.checkout.sessions.list(bought)) {
+      if (sellsOnce(session)) objects.push({ type: 'checkout_session', id: session.id, productIds: [] });
     }
     return objects;
   });

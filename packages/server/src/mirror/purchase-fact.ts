@@ -1,5 +1,4 @@
 import type { Instant, PurchaseFact, PurchaseLine } from '@tollgate/core';
-import type { Stripe } from '../stripe/types.ts';
 import type { FetchedPurchase } from './fetch-purchase.ts';
 import { disputeOf, refunded } from './money-back.ts';
 import { idOf } from './parse-shape.ts';
@@ -17,16 +16,6 @@ export function purchaseId({ intent, session }: Pick<FetchedPurchase, 'intent' |
 /** What the mirror syncs to bring a purchase up to date. @param id - `purchaseId` */
 export function purchaseRef(id: string): ObjectRef {
   return { type: id.startsWith('cs_') ? 'checkout_session' : 'payment', id };
-}
-
-/**
- * Whether anything in a listed session is for once: all of it, or something beside a subscription.
- * @param session - with its `line_items` expanded; without them, or with only some, it may be
- */
-export function sellsOnce({ mode, line_items: lines }: Stripe.Checkout.Session): boolean {
-  if (mode === 'payment') return true;
-  if (mode !== 'subscription') return false;
-  return lines === undefined || lines.has_more || lines.data.some(({ price }) => (price?.recurring ?? null) === null);
 }
 
 /**

@@ -8,9 +8,10 @@ import {
 } from '../mirror/fetch-purchase.ts';
 import { listedPurchase, PURCHASE_EXPANSIONS } from '../mirror/listed-purchase.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
-import { asSeen, isPurchase, purchaseFact, purchaseId, purchaseRef, sellsOnce } from '../mirror/purchase-fact.ts';
+import { asSeen, isPurchase, purchaseFact, purchaseId, purchaseRef } from '../mirror/purchase-fact.ts';
 import { purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
+import { sellsOnce } from '../stripe/sells-once.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { disputedPayments } from './disputed-payments.ts';
 import type { Kind, Look, Shelf, Verdict } from './kind.ts';

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { quiet } from '../support/reconciling.ts';
 import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 import { until } from '../support/until.ts';
 
@@ -94,4 +95,33 @@ test('a one-off purchase through Stripe is brought in with the Stripe customer',
   expect(await check('u_lifetime')).toMatchObject({ reason: 'purchase', valid_to: null });
   const { body } = await secret.get('/customers/u_lifetime');
   expect(body.purchases).toMatchObject([{ status: 'paid', total: { currency: 'eur', amount: 9900 } }]);
+});
+
+test('what was bought once beside a subscription, and no event told of, is brought in with the Stripe customer', async () => {
+  const { secret, stripe, sandbox } = tollgate;
+  sandbox.deliverTo([]);
+  const product = await stripe.products.create({ name: 'Add-on for life' });
+  const once = await stripe.prices.create({ product: product.id, currency: 'eur', unit_amount: 4900 });
+  const monthly = await stripe.prices.create({
+    product_data: { name: 'Plan' },
+    currency: 'eur',
+    unit_amount: 900,
+    recurring: { interval: 'month' },
+  });
+  const customer = await stripe.customers.create({ email: 'both@example.com' });
+  const session = await stripe.checkout.sessions.create({
+    mode: 'subscription',
+    customer: customer.id,
+    line_items: [
+      { price: monthly.id, quantity: 1 },
+      { price: once.id, quantity: 1 },
+    ],
+    success_url: 'https://shop.example/thanks',
+  });
+  expect(sandbox.control.payCheckout(session.id)).toMatchObject({ ok: true });
+  await secret.post('/products/import', { stripe_product_id: product.id });
+  await secret.put(`/products/${product.id}/features`, { features: [{ code: 'export' }] });
+  await secret.put('/customers/u_both', { stripe_customer_id: customer.id });
+  await quiet(tollgate);
+  expect(await check('u_both')).toMatchObject({ entitled: true, reason: 'purchase' });
 });
