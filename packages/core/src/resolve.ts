@@ -93,7 +93,9 @@ function mappedTrace(
   quantity: number,
   access: Access,
 ): SourceTrace {
-  const value = mapping.value === null ? null : mapping.perUnit ? mapping.value * quantity : mapping.value;
+  const units = mapping.perUnit ? quantity : 1;
+  // Beyond it other languages read another number than was written.
+  const value = mapping.value === null ? null : Math.min(mapping.value * units, Number.MAX_SAFE_INTEGER);
   return { type: fact.kind, id: fact.id, via, effect: 'allow', value, unlimited: mapping.unlimited, ...access };
 }
 

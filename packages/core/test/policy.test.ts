@@ -449,6 +449,12 @@ describe('amounts', () => {
     expect(seats([subscription({ items: [item({ priceId: 'price_fixed', quantity: 4 })] })])).toBe(10);
   });
 
+  it('stop at the largest exact integer, multiplied as well as summed', () => {
+    const quantity = Number.MAX_SAFE_INTEGER - 1;
+    expect(seats([subscription({ items: [item({ quantity })] })])).toBe(Number.MAX_SAFE_INTEGER);
+    expect(seats([subscription(), grant({ feature: 'seats', value: quantity })])).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
   it('are summed over sources where the feature says so', () => {
     expect(seats([subscription(), grant({ feature: 'seats', value: 5 })])).toBe(7);
   });
