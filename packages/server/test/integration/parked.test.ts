@@ -220,10 +220,28 @@ describe('a purchase of nobody', () => {
     await tollgate.until(async () => !(await isEntitled('right')), 10_000, 'the refund has arrived');
   });
 
+  test('is attached while Stripe is away, and gives access once Stripe is back: nobody has to ask again', async () => {
+    const subscription = await subscribeByHand((await stripe.customers.create()).id);
+    const { id } = await becomesParked(subscription.id);
+    await quiet(tollgate);
+    // As often as the SDK asks for one answer.
+    const path = `/v1/subscriptions/${subscription.id}`;
+    tollgate.sandbox.control.failRequests({ method: 'GET', path, times: 2, outcome: 500 });
+    const { body } = await attach(id, 'while_away');
+    expect(body.sync).toEqual({ status: 'pending', reason: 'stripe_unavailable' });
+    await becomesEntitled('while_away');
+  });
+
   test('that has been dismissed is no drift, and opens again when the evidence changes', async () => {
     const customer = await stripe.customers.create({ email: 'stranger@example.com' });
     const subscription = await subscribeByHand(customer.id);
     const { id } = await becomesParked(subscription.id);
+    const eventsAre = async () => {
+      const { body } = await tollgate.admin.get(`/admin/events?object_id=${subscription.id}&limit=100`);
+      return [...new Set(body.data.map(({ status }: { status: string }) => status))];
+    };
+    await quiet(tollgate);
+    expect(await eventsAre()).toEqual(['parked']);
     const dismissed = await tollgate.admin.post(`/admin/parked/${id}/dismiss`, { reason: 'A test of our own' });
     expect(dismissed).toMatchObject({ status: 200, body: { status: 'dismissed', resolution: 'A test of our own' } });
     const repeat = await tollgate.admin.post(`/admin/parked/${id}/dismiss`, { reason: 'A test of our own' });
@@ -233,8 +251,7 @@ describe('a purchase of nobody', () => {
       status: 409,
     });
     await quiet(tollgate);
-    const { body } = await tollgate.admin.get(`/admin/events?object_id=${subscription.id}&limit=100`);
-    expect(new Set(body.data.map(({ status }: { status: string }) => status))).toEqual(new Set(['ignored']));
+    expect(await eventsAre()).toEqual(['ignored']);
 
     const run = await reconcile(tollgate);
     expect(run.drifts.filter((drift) => drift.object_id === subscription.id)).toEqual([]);
