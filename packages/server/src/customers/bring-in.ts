@@ -5,13 +5,14 @@ import { enqueue } from '../platform/jobs.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import { askStripe } from '../stripe/refusal.ts';
 import { sellsOnce } from '../stripe/sells-once.ts';
+import type { Stripe } from '../stripe/types.ts';
 import type { CustomerRow } from './find.ts';
 
 /** An object of Stripe's that can give access, as the jobs name it. */
 export interface StripeObject {
   type: 'subscription' | 'checkout_session';
   id: string;
-  /** What is subscribed to; of a session it is not asked. */
+  /** What was subscribed to or bought. */
   productIds: readonly string[];
 }
 
@@ -23,17 +24,21 @@ export async function objectsOf({ client }: StripeConnection, customer: string):
   return await askStripe(async () => {
     const objects: StripeObject[] = [];
     for await (const { id, items } of client.subscriptions.list({ customer, status: 'all', limit: 100 })) {
-      const productIds = items.data.map(({ price: { product } }) =>
-        typeof product === 'string' ? product : product.id,
-      );
-      objects.push({ type: 'subscription', id, productIds });
+      objects.push({ type: 'subscription', id, productIds: productsOf(items.data) });
     }
     const bought = { customer, status: 'complete' as const, limit: 100, expand: ['data.line_items'] };
     for await (const session of client.checkout.sessions.list(bought)) {
-      if (sellsOnce(session)) objects.push({ type: 'checkout_session', id: session.id, productIds: [] });
+      const { id, line_items: lines } = session;
+      if (sellsOnce(session)) objects.push({ type: 'checkout_session', id, productIds: productsOf(lines?.data ?? []) });
     }
     return objects;
   });
+}
+
+function productsOf(sold: readonly { price: Stripe.Price | null }[]): string[] {
+  return sold.flatMap(({ price }) =>
+    price === null ? [] : typeof price.product === 'string' ? price.product : price.product.id,
+  );
 }
 
 /**

@@ -192,6 +192,7 @@ describe('a Stripe customer whom another project serves', () => {
 
   it('cannot be linked, though nobody knows yet which customer of that project it is', async () => {
     await expectHidden(link, await paidByLink(null, theirs.monthly), 'cus_nothing');
+    await expectHidden(link, await paidByLink(null, theirs.once), 'cus_nothing');
   });
 });
 
