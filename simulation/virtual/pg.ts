@@ -219,7 +219,7 @@ class Connection extends EventEmitter {
 
   /** What of a statement is to happen at the commit. */
   #note(text: string, values: unknown[]): void {
-    if (text.includes('graphile_worker.add_job')) this.#askedForJobs = true;
+    if (text.includes('.add_job(')) this.#askedForJobs = true;
     if (!text.includes('pg_notify')) return;
     const [channel, payloads] = values as [string, string | string[]];
     if (typeof channel !== 'string' || payloads === undefined) throw new SimulationError(`Unknown form: ${text}`);

@@ -1,5 +1,6 @@
+import type { RawBuilder } from 'kysely';
 import type { Queryable } from '../platform/database.ts';
-import { enqueue, type JobOptions } from '../platform/jobs.ts';
+import { addJob, enqueue, type JobOptions } from '../platform/jobs.ts';
 import type { Cause } from './cause.ts';
 import type { ObjectRef } from './object-ref.ts';
 
@@ -16,16 +17,22 @@ export function isForEvent({ cause }: Pick<SyncJob, 'cause'>): boolean {
   return cause?.type === 'event';
 }
 
+type SyncOptions = Pick<JobOptions, 'runAt' | 'jobKeyMode' | 'priority'>;
+
 /**
  * Has an object of Stripe's brought up to date after the commit. One job that waits is enough for all events, and one for
  * everybody else who asks: what is there for an event may come to nothing, and must not take the place of what has to be
  * done. A job that is under way is not enough: it may have fetched before they had reason to ask, so another follows it.
  */
-export async function enqueueSync(
-  tx: Queryable,
-  job: SyncJob,
-  options: Pick<JobOptions, 'runAt' | 'jobKeyMode' | 'priority'> = {},
-): Promise<void> {
-  const jobKey = `${isForEvent(job) ? 'sync_event' : 'sync'}:${job.connectionId}:${job.ref.id}`;
-  await enqueue(tx, 'sync_object', job, { jobKey, ...options });
+export async function enqueueSync(tx: Queryable, job: SyncJob, options: SyncOptions = {}): Promise<void> {
+  await enqueue(tx, 'sync_object', job, { jobKey: keyOf(job), ...options });
+}
+
+/** The same as a part of a statement. */
+export function addSync(job: SyncJob): RawBuilder<unknown> {
+  return addJob('sync_object', job, { jobKey: keyOf(job) });
+}
+
+function keyOf(job: SyncJob): string {
+  return `${isForEvent(job) ? 'sync_event' : 'sync'}:${job.connectionId}:${job.ref.id}`;
 }

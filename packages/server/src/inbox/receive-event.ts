@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
-import { enqueueSync } from '../facts/enqueue-sync.ts';
-import type { Queryable } from '../platform/database.ts';
+import { addSync } from '../facts/enqueue-sync.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
 import type { StripeEvent } from '../stripe/webhook-event.ts';
 import type { InboxDeps } from './deps.ts';
@@ -8,8 +7,8 @@ import { dispatch } from './dispatch.ts';
 import { relatedIds } from './related-ids.ts';
 
 /**
- * Stores an event and the job that it calls for, or neither. A duplicate waits for the first one's commit, so that
- * whoever gets an answer knows that the event is durable.
+ * Stores an event and the job that it calls for, or neither, in one statement: hundreds may come at once. A duplicate waits
+ * for the first one's commit, so that whoever gets an answer knows that the event is durable.
  * @param source - `listed`: found in Stripe's own list of events, since it never came
  * @returns false for an event that was stored before
  */
@@ -22,8 +21,8 @@ export async function receiveEvent(
   const now = new Date(clock.now());
   const todo = dispatch(event, connection);
   const over = todo.status !== 'received';
-  const insert = async (on: Queryable) =>
-    await on
+  const stored = db.with('stored', (inStatement) =>
+    inStatement
       .insertInto('tollgate.events')
       .values({
         connection_id: connection.id,
@@ -45,14 +44,9 @@ export async function receiveEvent(
         source,
       })
       .onConflict((conflict) => conflict.columns(['connection_id', 'id']).doNothing())
-      .returning('id')
-      .executeTakeFirst();
-  // Most events call for nothing: one statement is enough for them.
-  if (over) return (await insert(db)) !== undefined;
-  return await db.transaction().execute(async (tx) => {
-    if ((await insert(tx)) === undefined) return false;
-    const cause = { type: 'event', id: event.id } as const;
-    await enqueueSync(tx, { connectionId: connection.id, ref: todo.ref, cause });
-    return true;
-  });
+      .returning('id'),
+  );
+  const cause = { type: 'event', id: event.id } as const;
+  const job = over ? sql`null` : addSync({ connectionId: connection.id, ref: todo.ref, cause });
+  return (await stored.selectFrom('stored').select(job.as('job')).executeTakeFirst()) !== undefined;
 }

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JobHelpers, Logger, parseCronItems, run, type WorkerEvents } from 'graphile-worker';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type pg from 'pg';
 import type { Queryable } from './database.ts';
 import { keepJobLocksAlive, trackClaims } from './job-locks.ts';
@@ -45,27 +45,23 @@ export interface JobOptions {
   priority?: number;
 }
 
-/**
- * Adds a job in the caller's transaction: it exists if and only if the rest of the transaction does.
- *
- * A worker that takes the waiting job with the same key at this very moment makes graphile add nothing at all; the
- * second try then sees that job under way and adds another.
- */
+/** Adds a job in the caller's transaction: it exists if and only if the rest of the transaction does. */
 export async function enqueue(tx: Queryable, task: TaskName, payload: object, options: JobOptions = {}): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    const { rows } = await sql<{ id: number | string | null }>`select (graphile_worker.add_job(
-      identifier => ${task}::text,
-      payload => ${JSON.stringify(payload)}::json,
-      queue_name => ${options.queueName ?? null}::text,
-      run_at => ${options.runAt ?? null}::timestamptz,
-      max_attempts => ${options.maxAttempts ?? null}::integer,
-      job_key => ${options.jobKey ?? null}::text,
-      priority => ${options.priority ?? null}::integer,
-      job_key_mode => ${options.jobKeyMode ?? 'replace'}::text
-    )).id`.execute(tx);
-    if (rows[0]?.id != null) return;
-    if (tries === ENQUEUE_TRIES) throw new Error(`The job ${task} (${options.jobKey}) could not be added.`);
-  }
+  await sql`select ${addJob(task, payload, options)}`.execute(tx);
+}
+
+/** The same as a part of a statement: it exists if and only if the statement succeeds (see migration 0014). */
+export function addJob(task: TaskName, payload: object, options: JobOptions = {}): RawBuilder<unknown> {
+  return sql`tollgate.add_job(
+    identifier => ${task}::text,
+    payload => ${JSON.stringify(payload)}::json,
+    queue_name => ${options.queueName ?? null}::text,
+    run_at => ${options.runAt ?? null}::timestamptz,
+    max_attempts => ${options.maxAttempts ?? null}::integer,
+    job_key => ${options.jobKey ?? null}::text,
+    priority => ${options.priority ?? null}::integer,
+    job_key_mode => ${options.jobKeyMode ?? 'replace'}::text
+  )`;
 }
 
 export interface CronEntry {
@@ -99,8 +95,6 @@ export interface Jobs {
   stop(): Promise<void>;
 }
 
-/** Each further one needs another worker to take the job just then. */
-const ENQUEUE_TRIES = 20;
 /** For what nobody waits for. */
 const LOW_PRIORITY = 20;
 const DAY_MS = 24 * 60 * 60 * 1000;
