@@ -223,6 +223,23 @@ describe('limits', () => {
     }
   });
 
+  test('there may be more failures than guesses: a bad key is told so each time, wherever it is tried', async () => {
+    const limits = { max: 9, maxGuesses: 3, windowMs: 60_000 };
+    const strangers = await startHttp(database, { failedAttempts: limits }, addRoutes);
+    const statusOf = async (key: string) => (await strangers.as(key).get('/echo/u_1')).status;
+    try {
+      for (let i = 0; i < 5; i++) expect(await statusOf('not_the_key')).toBe(401);
+      expect([await statusOf('guess_2'), await statusOf('guess_3'), await statusOf('guess_4')]).toEqual([
+        401, 401, 429,
+      ]);
+      expect([await statusOf('tg_sk_a'), await statusOf('tg_sk_b'), await statusOf('tg_sk_c')]).toEqual([
+        401, 401, 429,
+      ]);
+    } finally {
+      await strangers.close();
+    }
+  });
+
   test.each([
     ['a project key that was revoked', 'tg_sk_revoked_and_still_in_use'],
     ['one wrong key of whatever kind', 'not_the_key'],

@@ -25,7 +25,7 @@ import type { Log } from '../log.ts';
 import { type Authenticate, guard } from './access.ts';
 import type { Answered } from './access-log.ts';
 import { openObjects } from './closed-schemas.ts';
-import { createFailedAttempts } from './failed-attempts.ts';
+import { createFailedAttempts, type FailedAttemptLimits } from './failed-attempts.ts';
 import { idempotencyHooks, takesIdempotencyKey } from './idempotency.ts';
 import { createObserver } from './observer.ts';
 import { documented, registerOpenApi } from './openapi.ts';
@@ -69,8 +69,8 @@ export interface AppOptions {
   bodyLimit?: number;
   /** Requests that one key may make per window on the routes that are limited. Default 100 a second. */
   rateLimit?: { max: number; windowMs: number };
-  /** Failed authentications that one address may have per window. Default 60 a minute. */
-  failedAttempts?: { max: number; windowMs: number };
+  /** Failed authentications that one address may have. Default 300 a minute, and 60 different keys that may be guesses. */
+  failedAttempts?: FailedAttemptLimits;
   /** Whether a key that lets in could be guessed: whoever knows it then waits behind those who guess. Default true. */
   guessable?: boolean;
   /** Proxies whose `X-Forwarded-For` is believed: Fastify's `trustProxy`. Default none. */
@@ -82,6 +82,8 @@ export interface AppOptions {
 }
 
 const MEBIBYTE = 1024 * 1024;
+/** Whoever tries every endpoint with a key that was revoked is told so each time, and is not taken for a burglar. */
+const FAILED_ATTEMPTS: FailedAttemptLimits = { max: 300, maxGuesses: 60, windowMs: 60_000 };
 /** How often connections without a request are closed, once the service takes no more. */
 const SWEEP_MS = 100;
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -138,7 +140,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
 /** Gives each route its guard, its protection against repeats, and its documentation. */
 function prepareRoute(options: AppOptions, endpoints: Endpoint[]): (route: RouteOptions) => void {
-  const failures = createFailedAttempts(options.clock, options.failedAttempts ?? { max: 60, windowMs: 60_000 });
+  const failures = createFailedAttempts(options.clock, options.failedAttempts ?? FAILED_ATTEMPTS);
   const repeats = idempotencyHooks({
     db: options.db,
     clock: options.clock,

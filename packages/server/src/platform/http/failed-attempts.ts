@@ -26,11 +26,17 @@ interface Window {
   endsAt: number;
 }
 
-/**
- * Counts in fixed windows, for at most 10,000 addresses.
- * @param limits.max - failures that an address may have in `limits.windowMs`
- */
-export function createFailedAttempts(clock: Clock, limits: { max: number; windowMs: number }): FailedAttempts {
+export interface FailedAttemptLimits {
+  /** Failures that an address may have in a window, whatever keys it sends. */
+  max: number;
+  /** Different keys that could have been guesses. Default: as many. */
+  maxGuesses?: number;
+  windowMs: number;
+}
+
+/** Counts in fixed windows, for at most 10,000 addresses. */
+export function createFailedAttempts(clock: Clock, limits: FailedAttemptLimits): FailedAttempts {
+  const { max, maxGuesses = max } = limits;
   const windows = new LRUCache<string, Window>({ max: 10_000 });
   const current = (address: string) => {
     const window = windows.get(networkOf(address));
@@ -41,7 +47,7 @@ export function createFailedAttempts(clock: Clock, limits: { max: number; window
       const window = current(address) ?? { failures: 0, guesses: new Set(), endsAt: clock.now() + limits.windowMs };
       if (window.failures === 0) windows.set(networkOf(address), window);
       window.failures += 1;
-      if (guess !== null && window.guesses.size < limits.max) window.guesses.add(partOfHash(guess));
+      if (guess !== null && window.guesses.size < maxGuesses) window.guesses.add(partOfHash(guess));
     },
     forgive(address, guess) {
       const window = current(address);
@@ -49,8 +55,8 @@ export function createFailedAttempts(clock: Clock, limits: { max: number; window
       if (window.failures > 0) window.failures -= 1;
       window.guesses.delete(partOfHash(guess));
     },
-    exceeded: (address) => (current(address)?.failures ?? 0) >= limits.max,
-    isGuessing: (address) => (current(address)?.guesses.size ?? 0) >= limits.max,
+    exceeded: (address) => (current(address)?.failures ?? 0) >= max,
+    isGuessing: (address) => (current(address)?.guesses.size ?? 0) >= maxGuesses,
     refusal(address) {
       const seconds = Math.max(1, Math.ceil(((current(address)?.endsAt ?? 0) - clock.now()) / 1000));
       return new TollgateError(
