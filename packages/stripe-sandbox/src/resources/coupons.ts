@@ -58,6 +58,8 @@ const couponRoutes = [
       if (same !== undefined && same.$.deleted !== true) {
         throw invalidRequest('Coupon already exists.', { code: 'resource_already_exists', param: 'id' });
       }
+      // Its id is free again.
+      if (same !== undefined) world.store.delete('coupon', same.id);
       const coupon: Coupon = world.store.insert('coupon', {
         id: params.id ?? world.ids.random.token(8),
         object: 'coupon',
