@@ -140,7 +140,7 @@ describe('a connection that is added', () => {
 
   test('is looked for in the database by a process that has not heard of it', async () => {
     const registry = await starting();
-    await ask('post', '', { id: 'late', secret_key: KEYS.one, api_base: keys.url });
+    await ask('post', '', { id: 'late', secret_key: KEYS.one, api_base: keys.url, webhook_secrets: [SECRETS.new] });
     // It has stopped listening.
     expect(registry.ids()).not.toContain('late');
     expect((await registry.find('late')).verifiedAccount).toBe('acct_one');
@@ -373,6 +373,9 @@ describe('a project', () => {
     expect(other.body.code).toBe('connection_account_mismatch');
     const { status, body } = await ask('post', '', { id: 'late', secret_key: KEYS.one, api_base: keys.url });
     expect([status, body.status, body.account_id]).toEqual([201, 'active', 'acct_one']);
+    // What it was signed with is forgotten.
+    expect(body.webhook_secrets).toEqual([]);
+    expect(await deliver(here, 'late', SECRETS.new)).toBe(400);
   });
 });
 
@@ -399,6 +402,16 @@ describe('a start', () => {
     await expect(starting({ stripeUrl: acme.url })).rejects.toThrow(
       `default is of the Stripe account ${accounts.home}, and its key is of ${accounts.acme}`,
     );
+  });
+
+  test('is refused with a key of the other mode, once something was sold', async () => {
+    const client = createStripeClient({ secretKey: 'sk_live_of_the_tests', apiBase: home.url });
+    const connection = { id: 'default', client, webhookSecrets: ['whsec_of_the_settings'], installation: 'tests' };
+    const environment = createConnections([{ ...connection, livemode: true }]);
+    await expect(starting({ environment })).rejects.toThrow(
+      'default has sold in test mode, and STRIPE_SECRET_KEY is of live mode. Live and test never mix',
+    );
+    expect((await ask('get', '/default')).body.livemode).toBe(false);
   });
 
   test('leaves a connection of the database alone whose key turns out to be of another account, and is put right then', async () => {
