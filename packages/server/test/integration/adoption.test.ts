@@ -239,7 +239,9 @@ describe('importing an account', () => {
   });
 
   test('who never bought anything is there as well, with the Stripe customer of the first checkout to come', async () => {
+    const before = await Promise.all([count('customers'), count('object_sequences')]);
     const told = await importAll({ dry_run: true });
+    expect(await Promise.all([count('customers'), count('object_sequences')])).toEqual(before);
     const whole = await importAll();
     expect(whole.counts).toEqual(told.counts);
     expect(whole.counts).toMatchObject({ customers: 17, linked: 14, skipped: 3 });
