@@ -414,6 +414,16 @@ describe('a start', () => {
     expect((await ask('get', '/default')).body.livemode).toBe(false);
   });
 
+  test('is refused while a connection of the database moves real money that the settings allow no more', async () => {
+    const acmeIs = (livemode: boolean) =>
+      database.db.updateTable('tollgate.connections').set({ livemode }).where('id', '=', 'acme').execute();
+    await acmeIs(true);
+    await expect(starting({ liveRefusals: ['No real money here.'] })).rejects.toThrow(
+      'The connection acme is live. No real money here.',
+    );
+    await acmeIs(false);
+  });
+
   test('leaves a connection of the database alone whose key turns out to be of another account, and is put right then', async () => {
     await ask('post', '', { id: 'pinned', secret_key: KEYS.two, api_base: keys.url });
     expect((await ask('patch', '/pinned', { secret_key: KEYS.mute })).status).toBe(200);
