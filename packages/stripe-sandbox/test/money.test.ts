@@ -140,6 +140,35 @@ test('a subscription by bank debit is active while the payment is under way', as
   expect(await stripe.checkout.sessions.retrieve(session.id)).toMatchObject({ payment_status: 'paid' });
 });
 
+test('a subscription whose first debit is returned stays active, and its invoice is voided', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  const { session, subscription } = await boughtSubscription(stripe, control, { cardNumber: RETURNED });
+  control.advance({ days: 4 });
+  const after = await stripe.subscriptions.retrieve(subscription.id, { expand: ['latest_invoice'] });
+  expect(after).toMatchObject({ status: 'active', latest_invoice: { status: 'void' } });
+  expect(await stripe.checkout.sessions.retrieve(session.id)).toMatchObject({ payment_status: 'unpaid' });
+  const types = (await eventTypes(stripe)).slice(-6);
+  expect(types).toEqual([
+    'payment_intent.payment_failed',
+    'invoice.payment_failed',
+    'customer.updated',
+    'payment_intent.canceled',
+    'invoice.voided',
+    'checkout.session.async_payment_failed',
+  ]);
+});
+
+test('a subscription whose debit for a later period is under way stays active, with an open invoice', async () => {
+  const { stripe, control } = await sandboxWithClient();
+  const { subscription } = await boughtSubscription(stripe, control, { cardNumber: SETTLES });
+  control.advance({ days: 32 });
+  const after = await stripe.subscriptions.retrieve(subscription.id, { expand: ['latest_invoice'] });
+  expect(after).toMatchObject({
+    status: 'active',
+    latest_invoice: { status: 'open', billing_reason: 'subscription_cycle' },
+  });
+});
+
 test('a payment intent is confirmed with a card, or refused with it', async () => {
   const { stripe } = await sandboxWithClient();
   const paid = await stripe.paymentIntents.create({

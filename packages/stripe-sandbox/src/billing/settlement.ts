@@ -10,6 +10,7 @@ import {
   invoiceOf,
   settleInvoice,
   subscriptionOf,
+  voidInvoice,
 } from './invoices.ts';
 import { settleIntent } from './payments.ts';
 import { applyPending, dropPending } from './pending-update.ts';
@@ -163,6 +164,8 @@ export function settlePayment(world: World, intent: PaymentIntent, ending?: 'fai
   if (invoice !== undefined && invoice.status === 'open') {
     settleInvoice(world, invoice, paid);
     apply(world, invoice, paid ? 'paid' : 'failed');
+    // A subscription that began with a debit goes on without that money: nobody is asked for it again.
+    if (!paid && invoice.billing_reason === 'subscription_create') voidInvoice(world, invoice);
   }
   return paid;
 }
