@@ -58,7 +58,7 @@ function givenBySubscription(
 
 function entitles(sub: SubscriptionState, item: ItemState, rules: Rules, at: number): boolean {
   const { policy } = rules;
-  if (sub.customerDeleted || at < sub.startedAt) return false;
+  if (sub.customerDeleted || sub.neverPaid || at < sub.startedAt) return false;
   const slack = policy.renewal_slack_hours * HOUR;
   // A scheduled end, by either of the ways in which Stripe says it.
   if (sub.cancelAt !== null && at >= sub.cancelAt) return false;

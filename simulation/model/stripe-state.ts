@@ -26,6 +26,8 @@ export interface SubscriptionState {
   endsWithTrial: boolean;
   /** Since when money is owed for it. */
   owedSince: number | null;
+  /** What it began with was never paid, nor any renewal since. */
+  neverPaid: boolean;
   customerDeleted: boolean;
 }
 
@@ -111,15 +113,33 @@ function subscriptionState(world: World, sub: Subscription): SubscriptionState {
     collectionPaused: sub.pause_collection !== null,
     endsWithTrial: sub.status === 'trialing' && willNotConvert && card === null,
     owedSince: owedSince(world, sub),
+    neverPaid: neverPaid(world, sub),
     customerDeleted: customer === undefined,
   };
 }
 
-/** The oldest invoice that is open and newer than the last one that was paid. */
-function owedSince(world: World, sub: Subscription): number | null {
-  const invoices = invoicesOf(world, sub.customer).filter(
+function invoicesFor(world: World, sub: Subscription) {
+  return invoicesOf(world, sub.customer).filter(
     (invoice) => invoice.parent?.subscription_details?.subscription === sub.id,
   );
+}
+
+/** A debit may be under way for days, and come back after all. */
+function neverPaid(world: World, sub: Subscription): boolean {
+  const invoices = invoicesFor(world, sub);
+  const owed = invoices.some(
+    ({ billing_reason: reason, status }) =>
+      reason === 'subscription_create' && (status === 'open' || status === 'void'),
+  );
+  const renewed = invoices.some(
+    ({ billing_reason: reason, status }) => reason === 'subscription_cycle' && status === 'paid',
+  );
+  return sub.collection_method === 'charge_automatically' && owed && !renewed;
+}
+
+/** The oldest invoice that is open and newer than the last one that was paid. */
+function owedSince(world: World, sub: Subscription): number | null {
+  const invoices = invoicesFor(world, sub);
   const paid = invoices.filter(({ status }) => status === 'paid').map(({ created }) => created);
   const lastPaid = Math.max(Number.NEGATIVE_INFINITY, ...paid);
   let since: number | null = null;

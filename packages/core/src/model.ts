@@ -122,6 +122,11 @@ export interface SubscriptionFact {
   /** True when the trial will convert only if a payment method exists and none does. */
   missingPaymentMethod: boolean;
   /**
+   * Where nothing has been paid although it has begun: the debit that it began with is under way, or was returned. Missing
+   * where nothing is owed for its beginning.
+   */
+  firstPayment?: 'pending' | 'failed';
+  /**
    * True when it ended because Stripe did not find it, and not by Stripe's word: should Stripe find it after all (the
    * key was another account's), what Stripe says then holds.
    */

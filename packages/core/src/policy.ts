@@ -56,6 +56,11 @@ function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: Acces
   if (sub.collectionPaused && policy.pauseCollection === 'deny' && isLive(sub.status)) {
     return { ...base, windows: [], endReason: 'paused', endedAt: null };
   }
+  // Stripe has a subscription begin with a debit that may yet be returned, and leaves it as it is when that happens.
+  if (sub.firstPayment !== undefined && isLive(sub.status)) {
+    const endReason = sub.firstPayment === 'pending' ? 'payment_pending' : 'unpaid';
+    return { ...base, windows: [], endReason, endedAt: null };
+  }
   switch (sub.status) {
     case 'trialing': {
       if (policy.trial === 'deny') return { ...base, windows: [], endReason: 'payment_pending', endedAt: null };
@@ -82,6 +87,7 @@ function paidAccess(sub: SubscriptionFact, item: SubscriptionItem, policy: Acces
     }
     case 'canceled': {
       const at = earliest(sub.endedAt ?? sub.canceledAt ?? sub.startedAt, end);
+      if (sub.firstPayment !== undefined) return ended(base, [], 'canceled', at);
       const since = sub.pastDueSince;
       const windows = since === null ? span(start, at, 'subscription_active') : owedSince(since, start, at, policy);
       return ended(base, windows, 'canceled', at);

@@ -26,7 +26,7 @@ export const SessionView = named(
       description: '`unpaid` on a complete session: the payment settles later, or fails.',
     }),
     applied: Type.Boolean({
-      description: 'Whether the session is paid, and checks answer by now with what was bought.',
+      description: 'Whether what was bought is paid, and checks answer by now with it.',
     }),
   }),
 );

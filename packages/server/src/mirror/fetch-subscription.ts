@@ -3,6 +3,7 @@ import { isMissing } from '../stripe/refusal.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { fetchCustomer } from './fetch-customer.ts';
 import { withEveryPayment } from './fetch-payments.ts';
+import { type FirstPayment, fetchFirstPayment, firstPaymentSaid } from './first-payment.ts';
 import { parseShape } from './parse-shape.ts';
 import {
   type CustomerShape,
@@ -21,13 +22,15 @@ export interface FetchedSubscription {
   /** Open invoices and the last paid one; empty and null where the status does not ask for them. */
   openInvoices: readonly InvoiceShape[];
   lastPaidInvoice: InvoiceShape | null;
+  /** What has become of the payment that it began with. */
+  firstPayment: FirstPayment;
 }
 
 /** What a list of subscriptions has to expand, each with `data.` in front. What coupons are good for lies too deep there. */
-export const SUBSCRIPTION_EXPANSIONS = ['customer'] as const;
+export const SUBSCRIPTION_EXPANSIONS = ['customer', 'latest_invoice'] as const;
 
 /** The same, and the latest payment: the ledger hears of renewals along with their subscription, without another call. */
-export const EXPANSIONS_WITH_PAYMENT = [...SUBSCRIPTION_EXPANSIONS, 'latest_invoice.payments'];
+export const EXPANSIONS_WITH_PAYMENT = ['customer', 'latest_invoice.payments'];
 
 /** All that its fact needs of a subscription to be expanded. */
 const WHOLE = [
@@ -52,8 +55,8 @@ export async function fetchSubscription(connection: StripeConnection, id: string
 
 /**
  * Adds what a retrieved or listed subscription lacks: items beyond the tenth, coupons and tiers that were too deep to
- * expand, prices in the currency in which they are paid, the customer, payments of the latest invoice beyond the tenth, and the invoices that tell since when money is
- * owed. Asks Stripe only for what is missing.
+ * expand, prices in the currency in which they are paid, the customer, payments of the latest invoice beyond the tenth, and
+ * the invoices that tell since when money is owed, or whether it ever was paid. Asks Stripe only for what is missing.
  * @throws Stripe's errors; TollgateError `stripe_shape_unexpected`
  */
 export async function completeSubscription(
@@ -68,6 +71,7 @@ export async function completeSubscription(
   }
   const items = itemsComplete(subscription) ? subscription.items.data : await fetchItems(connection, subscription.id);
   const { customer, latest_invoice: latest } = subscription;
+  const said = firstPaymentSaid(subscription);
   return {
     subscription:
       typeof latest === 'object' && latest !== null
@@ -78,6 +82,7 @@ export async function completeSubscription(
     ...(OWES.has(subscription.status)
       ? await fetchInvoices(connection, subscription.id)
       : { openInvoices: [], lastPaidInvoice: null }),
+    firstPayment: said === undefined ? await fetchFirstPayment(connection, subscription.id) : said,
   };
 }
 

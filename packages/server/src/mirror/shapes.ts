@@ -161,6 +161,7 @@ export type PaidInvoiceShape = Static<typeof PaidInvoiceShape>;
 export const SubscriptionShape = Type.Object({
   id: Type.String(),
   status: Type.String(),
+  collection_method: Type.String(),
   /** What it is paid in. */
   currency: Type.String(),
   created: Seconds,
@@ -189,6 +190,8 @@ export type SubscriptionShape = Static<typeof SubscriptionShape>;
 
 export const InvoiceShape = Type.Object({
   id: Type.String(),
+  status: Type.Optional(OrNull(Type.String())),
+  billing_reason: Type.Optional(OrNull(Type.String())),
   created: Seconds,
   due_date: OrNull(Seconds),
   status_transitions: Type.Object({ finalized_at: OrNull(Seconds) }),

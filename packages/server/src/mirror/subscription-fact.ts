@@ -15,6 +15,11 @@ export function hasEndedForGood({ status, notFound }: SubscriptionFact): boolean
   return hasEnded(status) && notFound !== true;
 }
 
+/** Whether it has begun, and what it began with is paid. */
+export function isPaidFor({ status, firstPayment }: SubscriptionFact): boolean {
+  return status !== 'incomplete' && status !== 'incomplete_expired' && firstPayment === undefined;
+}
+
 /** Every status that Stripe has today. One that it invents grants nothing until somebody has decided what it means. */
 const KNOWN = new Set(['active', 'trialing', 'past_due', 'unpaid', 'incomplete', 'paused', ...ENDED]);
 
@@ -48,6 +53,7 @@ export function subscriptionFact(fetched: FetchedSubscription): SubscriptionFact
     pastDueSince: pastDueSince(fetched),
     discounts: sub.discounts.flatMap((discount) => discountOf(discount, sub.currency)),
     missingPaymentMethod: missingPaymentMethod(fetched),
+    ...(fetched.firstPayment ? { firstPayment: fetched.firstPayment } : {}),
   };
 }
 

@@ -2,12 +2,14 @@ import type { Selectable } from 'kysely';
 import type { Tx } from '../platform/database.ts';
 import type { Schema } from '../schema.ts';
 import type { StripeConnection } from '../stripe/connections.ts';
+import { currentFact } from './current-fact.ts';
 import { fetchSession } from './fetch-purchase.ts';
 import { mergeResults } from './merge-results.ts';
 import { idOrNull } from './parse-shape.ts';
 import { applyInOrder, type Fetch, takeNumber } from './sequence.ts';
 import { sessionHints } from './session-hints.ts';
 import type { SessionShape } from './shapes.ts';
+import { isPaidFor } from './subscription-fact.ts';
 import { syncPayment } from './sync-payment.ts';
 import { syncSessionPurchase } from './sync-session-purchase.ts';
 import { syncSubscription } from './sync-subscription.ts';
@@ -84,7 +86,7 @@ async function saveSession(
   const state = {
     status: session.status ?? row.status,
     payment_status: session.payment_status,
-    applied: row.applied || isApplied(session, bought),
+    applied: row.applied || (isKept(session, bought) && (await isSettled(tx, row, session))),
   };
   const changed =
     state.status !== row.status || state.payment_status !== row.payment_status || state.applied !== row.applied;
@@ -98,8 +100,15 @@ async function saveSession(
   return true;
 }
 
-/** What was bought is known here, and paid as far as Stripe is concerned: a success page may show it. */
-function isApplied(session: SessionShape, bought: readonly SyncResult[]): boolean {
-  if (session.status !== 'complete' || session.payment_status === 'unpaid') return false;
+/** What was bought is known here. */
+function isKept(session: SessionShape, bought: readonly SyncResult[]): boolean {
+  if (session.status !== 'complete') return false;
   return bought.length > 0 && bought.every(({ status }) => status !== 'ignored' && status !== 'parked');
+}
+
+/** And paid for: a success page may show it. Of a subscription its fact says so, by which checks go too. */
+async function isSettled(tx: Tx, row: SessionRow, session: SessionShape): Promise<boolean> {
+  const id = idOrNull(session.subscription);
+  const sold = id === null ? undefined : await currentFact(tx, row.connection_id, 'subscription', id);
+  return sold === undefined ? session.payment_status !== 'unpaid' : isPaidFor(sold.fact);
 }

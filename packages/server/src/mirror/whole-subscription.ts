@@ -1,4 +1,5 @@
 import type { Stripe } from '../stripe/types.ts';
+import { firstPaymentSaid } from './first-payment.ts';
 
 /** Whether a list shows all of a subscription that its fact is made of, so that completing it costs no call. */
 export function isWhole(subscription: Stripe.Subscription): boolean {
@@ -9,6 +10,7 @@ export function isWhole(subscription: Stripe.Subscription): boolean {
     discounts.length === 0 &&
     !items.has_more &&
     (typeof latest === 'string' || latest?.payments?.has_more !== true) &&
+    firstPaymentSaid(subscription) !== undefined &&
     items.data.every(
       ({ price, discounts: own }) =>
         price.billing_scheme === 'per_unit' && price.currency === currency && own.length === 0,

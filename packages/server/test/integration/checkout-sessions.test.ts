@@ -75,6 +75,12 @@ async function inStripe(customer: string, status?: 'open') {
   return data.filter(({ client_reference_id }) => client_reference_id === customer);
 }
 
+/** What Stripe calls the subscription that was bought in a session. */
+async function statusOf(session: string) {
+  const { subscription } = await tollgate.stripe.checkout.sessions.retrieve(session);
+  return (await tollgate.stripe.subscriptions.retrieve(String(subscription))).status;
+}
+
 async function stripeCustomers(customer: string) {
   const { id } = (await tollgate.database.db
     .selectFrom('tollgate.customers')
@@ -363,6 +369,40 @@ describe('the success page', () => {
     tollgate.sandbox.control.advance({ days: 14 });
     expect((await show(session.id)).body).toMatchObject({ status: 'complete', payment_status: 'paid', applied: true });
     expect(await check(customer, 'archive')).toMatchObject({ entitled: true });
+  });
+
+  it('finds a subscription by bank debit not yet applied until the debit settles, though Stripe calls it active', async () => {
+    const customer = newCustomer();
+    const session = await made(create(customer));
+    await pay(session, 'DE89370400440532013000');
+    const pending = { status: 'complete', payment_status: 'unpaid', applied: false };
+    expect((await show(session.id)).body).toMatchObject(pending);
+    expect(await statusOf(session.id)).toBe('active');
+    expect(await check(customer, 'pro_export')).toMatchObject({ entitled: false, reason: 'payment_pending' });
+    tollgate.sandbox.control.advance({ days: 4 });
+    expect((await show(session.id)).body).toMatchObject({ status: 'complete', payment_status: 'paid', applied: true });
+    expect(await check(customer, 'pro_export')).toMatchObject({ entitled: true, reason: 'subscription_active' });
+  });
+
+  it('never finds a subscription applied whose debit is returned, though Stripe leaves it active', async () => {
+    const customer = newCustomer();
+    const session = await made(create(customer));
+    await pay(session, 'DE62370400440532013001');
+    tollgate.sandbox.control.advance({ days: 4 });
+    const returned = { status: 'complete', payment_status: 'unpaid', applied: false };
+    expect((await show(session.id)).body).toMatchObject(returned);
+    expect(await statusOf(session.id)).toBe('active');
+    expect(await check(customer, 'pro_export')).toMatchObject({ entitled: false, reason: 'unpaid' });
+  });
+
+  it('finds a subscription applied whose first invoice was paid otherwise, as checks do', async () => {
+    const customer = newCustomer();
+    const session = await made(create(customer));
+    await pay(session, 'DE89370400440532013000');
+    const { invoice } = await tollgate.stripe.checkout.sessions.retrieve(session.id);
+    await tollgate.stripe.invoices.pay(String(invoice), { paid_out_of_band: true });
+    expect((await show(session.id)).body).toMatchObject({ payment_status: 'unpaid', applied: true });
+    expect(await check(customer, 'pro_export')).toMatchObject({ entitled: true, reason: 'subscription_active' });
   });
 
   it('finds nothing where the card was declined', async () => {

@@ -329,6 +329,38 @@ describe('a subscription', () => {
     world.setNow((START + 3600) * 1000);
   });
 
+  it('gives nothing until what it began with is paid, whatever else is invoiced meanwhile; a renewal makes good for it', async () => {
+    const { id, externalId, make } = await subscribe();
+    const bill = (name: string, status: string, reason: string, created = START) => {
+      const shown = invoice(`in_${id}_${name}`, id, { status, billing_reason: reason, created });
+      world.stripe.put(shown, make({ latest_invoice: shown }));
+    };
+    const answer = async () => {
+      await world.sync('subscription', id);
+      const { entitled, reason } = await world.access(project, externalId);
+      return entitled ? reason : `not: ${reason}`;
+    };
+    bill('1', 'open', 'subscription_create');
+    expect(await answer()).toBe('not: payment_pending');
+    bill('2', 'paid', 'subscription_update', START + 1);
+    expect(await answer()).toBe('not: payment_pending');
+    bill('1', 'void', 'subscription_create');
+    bill('3', 'open', 'subscription_cycle', START + 2);
+    expect(await answer()).toBe('not: unpaid');
+    bill('3', 'paid', 'subscription_cycle', START + 2);
+    expect(await answer()).toBe('subscription_active');
+    bill('4', 'open', 'subscription_cycle', START + 3);
+    expect(await answer()).toBe('subscription_active');
+  });
+
+  it('whose invoices are sent to be paid later does not wait for the first', async () => {
+    const { id, externalId, make } = await subscribe({ collection_method: 'send_invoice' });
+    const sent = invoice(`in_${id}`, id, { status: 'open', billing_reason: 'subscription_create' });
+    world.stripe.put(sent, make({ latest_invoice: sent }));
+    await world.sync('subscription', id);
+    expect(await world.access(project, externalId)).toEqual({ entitled: true, reason: 'subscription_active' });
+  });
+
   it('records which products were tried', async () => {
     const trial = { status: 'trialing', trial_start: START, trial_end: START + 14 * DAY };
     const { id, customerId } = await subscribe(trial);

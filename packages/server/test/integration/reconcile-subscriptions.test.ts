@@ -29,11 +29,11 @@ beforeAll(async () => {
 });
 afterAll(() => tollgate.close());
 
-/** A customer buys with a card that pays, and nobody tells Tollgate. @returns the checkout session's id */
-async function buy(customerId: string, lookupKey: string): Promise<string> {
+/** A customer buys, with a card that pays unless a test says otherwise, and nobody tells Tollgate. @returns the checkout session's id */
+async function buy(customerId: string, lookupKey: string, number = '4242424242424242'): Promise<string> {
   const urls = { success_url: 'http://localhost/done', cancel_url: 'http://localhost/' };
   const { body } = await app.post('/checkout/sessions', { customer_id: customerId, lookup_key: lookupKey, ...urls });
-  const form = new URLSearchParams({ card_number: '4242424242424242' });
+  const form = new URLSearchParams({ card_number: number });
   const paid = await fetch(`${body.url}/pay`, { method: 'POST', body: form, redirect: 'manual' });
   if (paid.status !== 303) throw new Error(`The payment answered ${paid.status}.`);
   return body.id;
@@ -178,6 +178,20 @@ describe('a reconciliation after lost webhooks', () => {
     tollgate.sandbox.control.clearFaults();
     expect(run.status).toBe('completed');
     expect(about(run, id)).toMatchObject([{ cause: 'unknown', action: 'repaired' }]);
+  });
+
+  test('finds out that a first debit has settled, or was returned: Stripe calls either subscription active', async () => {
+    const settling = await subscriptionOf(await buy('max', 'monthly', 'DE89370400440532013000'));
+    const returned = await subscriptionOf(await buy('eve', 'monthly', 'DE62370400440532013001'));
+    await reconcile(tollgate);
+    expect([await isEntitled('max'), await isEntitled('eve')]).toEqual([false, false]);
+    tollgate.sandbox.control.advance({ days: 4 });
+    const run = await reconcile(tollgate);
+    const fields = [{ field: 'first_payment', before: 'pending', after: null }];
+    expect(about(run, settling)).toMatchObject([{ kind: 'different', action: 'repaired', fields }]);
+    expect(about(run, returned)).toMatchObject([{ kind: 'different', action: 'repaired' }]);
+    expect([await isEntitled('max'), await isEntitled('eve')]).toEqual([true, false]);
+    expect((await reconcile(tollgate)).drifts).toEqual([]);
   });
 
   test('brings back what was not found while the key was another account’s', async () => {

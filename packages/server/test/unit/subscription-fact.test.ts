@@ -27,6 +27,7 @@ function fetched(fields: Json = {}, rest: Partial<FetchedSubscription> = {}): Fe
     customer: customer('cus_1'),
     openInvoices: [],
     lastPaidInvoice: null,
+    firstPayment: null,
     ...rest,
   };
 }
