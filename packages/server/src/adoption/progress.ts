@@ -4,9 +4,19 @@ import type { ImportRow } from './start-import.ts';
 
 /**
  * The parts of an import, in order: products say whose everything else is, a subscription whose the money is that came or went
- * back, and of several Stripe customers of one person the one that pays is met before those that never bought anything.
+ * back, who buys, what else is theirs, and of several Stripe customers of one person the one that pays is met before those
+ * that never bought anything.
  */
-export const STEPS = ['products', 'subscriptions', 'payments', 'purchases', 'money_back', 'customers'] as const;
+export const STEPS = [
+  'products',
+  'subscriptions',
+  'payments',
+  'purchases',
+  'other_subscriptions',
+  'other_purchases',
+  'money_back',
+  'customers',
+] as const;
 export type StepName = (typeof STEPS)[number];
 
 /** Where an import goes on. */

@@ -9,9 +9,9 @@ import type { ObjectRef } from '../mirror/types.ts';
 import { eachOf } from '../platform/each-of.ts';
 import { SIDE_BY_SIDE } from '../stripe/manner.ts';
 import { sellsOnce } from '../stripe/sells-once.ts';
-import { readStamps } from '../stripe/stamps.ts';
 import type { Stripe } from '../stripe/types.ts';
 import { gainsByListed, type Rules } from './gains.ts';
+import { thoseThatMayBeOurs } from './may-be-ours.ts';
 import { type PageReport, type Place, saveProgress } from './progress.ts';
 import { readable } from './readable.ts';
 import { type SyncedOne, syncOne } from './sync-one.ts';
@@ -33,8 +33,8 @@ export async function listSessions({ connection, ask, pageSize }: Begun, after: 
  */
 export async function importPurchases(work: Work, page: readonly Stripe.Checkout.Session[], place: Place) {
   const { db, clock, row } = work;
-  const bought = page.filter((session) => session.status === 'complete' && sellsOnce(session));
-  const mine = bought.filter((session) => mayBeOurs(work, session));
+  const bought = page.filter(isBought);
+  const mine = await thoseThatMayBeOurs(work, bought);
   const known = await knownPurchases(work, mine);
   const fresh = mine.filter((session) => keptUnder(session).every((id) => !known.has(id)));
   const rules = await rulesOf(work);
@@ -57,18 +57,18 @@ export async function importPurchases(work: Work, page: readonly Stripe.Checkout
   return await saveProgress(db, row, report, { place, now: clock.now() });
 }
 
-/** One of the project's products was sold, or it says itself that it is the project's. */
-function mayBeOurs({ products, projectId }: Work, { metadata, line_items: lines }: Stripe.Checkout.Session): boolean {
-  if (readStamps(metadata)?.projectId === projectId || lines === undefined || lines.has_more) return true;
-  return lines.data.some(({ price }) => price !== null && products.has(idOf(price.product)));
+/** Whether anything was bought in it once and for all. */
+export function isBought(session: Stripe.Checkout.Session): boolean {
+  return session.status === 'complete' && sellsOnce(session);
 }
 
-function keptUnder({ id, payment_intent: intent }: Stripe.Checkout.Session): string[] {
+/** The ids under which it is kept, one of them. */
+export function keptUnder({ id, payment_intent: intent }: Stripe.Checkout.Session): string[] {
   return intent === null ? [id] : [id, idOf(intent)];
 }
 
 /** What is known is kept up by webhooks and reconciliation. */
-async function knownPurchases({ db, connection }: Work, sessions: readonly Stripe.Checkout.Session[]) {
+export async function knownPurchases({ db, connection }: Work, sessions: readonly Stripe.Checkout.Session[]) {
   const ids = sessions.flatMap(keptUnder);
   const rows = await db
     .selectFrom('tollgate.facts as fact')
@@ -81,7 +81,7 @@ async function knownPurchases({ db, connection }: Work, sessions: readonly Strip
   return new Set(rows.map(({ object_id }) => object_id));
 }
 
-function refOf({ id, mode, payment_intent: intent }: Stripe.Checkout.Session): ObjectRef {
+export function refOf({ id, mode, payment_intent: intent }: Stripe.Checkout.Session): ObjectRef {
   const paid = mode === 'payment' && intent !== null;
   return paid ? { type: 'payment', id: idOf(intent) } : { type: 'checkout_session', id };
 }

@@ -8,6 +8,7 @@ import { longTask } from '../platform/long-work.ts';
 import { askingOf, type Manner, mannerOf } from '../stripe/manner.ts';
 import { decidedNow } from './alone.ts';
 import { importCustomers, listCustomers } from './customers.ts';
+import { importOtherPurchases, importOtherSubscriptions } from './left-elsewhere.ts';
 import { importMoneyBack, listSigns, payersWithMoneyBack } from './money-back.ts';
 import { importPayments, listPaidInvoices } from './payments.ts';
 import { chooseProducts, importProducts, isNotOurs } from './products.ts';
@@ -83,6 +84,8 @@ async function workThrough(
       work = { ...work, row, products: mine, all: all && mine.size === products.size };
       continue;
     }
+    // A dry run has linked nobody more, and what is of no product of the project's unlocks nothing.
+    if (OF_OTHERS.has(step) && (work.all || begun.dry_run)) continue;
     let after = from.step === step ? from.after : null;
     for (;;) {
       signal.throwIfAborted();
@@ -98,11 +101,16 @@ async function workThrough(
 type PagedStep = Exclude<StepName, 'products'>;
 type TakePage = (work: Taking, after: string | null) => Promise<{ row: ImportRow; last: string | null; more: boolean }>;
 
+/** The steps that look for what is left of the account's other products. */
+const OF_OTHERS: ReadonlySet<StepName> = new Set(['other_subscriptions', 'other_purchases']);
+
 /** A page of each step's list, from after an object on. */
 const PAGES: Record<PagedStep, TakePage> = {
   subscriptions: pageOf('subscriptions', listSubscriptions, importSubscriptions),
   payments: pageOf('payments', listPaidInvoices, importPayments),
   purchases: pageOf('purchases', listSessions, importPurchases),
+  other_subscriptions: pageOf('other_subscriptions', listSubscriptions, importOtherSubscriptions),
+  other_purchases: pageOf('other_purchases', listSessions, importOtherPurchases),
   money_back: pageOf('money_back', listSigns, importMoneyBack),
   customers: pageOf('customers', listCustomers, importCustomers),
 };

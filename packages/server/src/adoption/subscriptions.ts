@@ -121,7 +121,7 @@ interface Stored {
   body: Fact;
 }
 
-async function storedFacts({ db, connection }: Work, ids: readonly string[]): Promise<Map<string, Stored>> {
+export async function storedFacts({ db, connection }: Work, ids: readonly string[]): Promise<Map<string, Stored>> {
   const rows = await db
     .selectFrom('tollgate.facts as fact')
     .innerJoin('tollgate.customers as customer', 'customer.id', 'fact.customer_id')
