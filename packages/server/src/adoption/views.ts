@@ -65,7 +65,8 @@ export const ImportView = named(
       }),
       unchanged: Type.Integer({ description: 'What was known already.' }),
       elsewhere: Type.Integer({
-        description: 'Of another project or installation, or of a product that is not imported.',
+        description:
+          'Of another project or installation, or of a product that is not imported. Of a dry run also what a Stripe customer that would be linked bought of such a product: the import brings it, and it unlocks nothing.',
       }),
       parked: Type.Integer({ description: 'What nobody can be found for.' }),
       failed: Type.Integer({ description: 'What could not be understood.' }),

@@ -27,12 +27,13 @@ interface Attempt {
   apiBase?: string;
   /** How often a call is tried. */
   tries?: number;
+  products?: 'all' | { product: string }[];
 }
 
 /** Makes one attempt at an import whose job is taken away, so that nobody else works on it meanwhile. */
-async function begin(id: string, { attempt = 10, dryRun = false, apiBase, tries = 1 }: Attempt) {
+async function begin(id: string, { attempt = 10, dryRun = false, apiBase, tries = 1, products = 'all' }: Attempt) {
   const { db } = tollgate.database;
-  const request = JSON.stringify({ products: 'all', customer_id_from: 'stripe_customer_id' });
+  const request = JSON.stringify({ products, customer_id_from: 'stripe_customer_id' });
   const asked = { project_id: tollgate.project.id, connection_id: 'default', request, dry_run: dryRun, actor: 'test' };
   await db
     .insertInto('tollgate.imports')
@@ -247,4 +248,30 @@ test.each([
   expect(await importOf(id)).toMatchObject({ status: 'completed', error: null, counts: { products: before } });
   expect((await importOf(id)).counts.elsewhere).toBeGreaterThanOrEqual(1);
   expect((await tollgate.secret.get(`/products/${product}`)).status).toBe(404);
+});
+
+test('what its buyers have of the account’s other products is looked for until all is there, each once', async () => {
+  const { stripe, secret, database } = tollgate;
+  const { customer, terms } = await subscribe();
+  const { id: product } = await stripe.products.create({ name: 'Not asked for' });
+  const monthly = await stripe.prices.create({ ...terms, product, recurring: { interval: 'month' } });
+  const [card] = (await stripe.paymentMethods.list({ customer })).data;
+  const others: string[] = [];
+  for (let n = 0; n < 3; n++) {
+    const items = [{ price: monthly.id }];
+    const made = await stripe.subscriptions.create({ customer, items, default_payment_method: String(card?.id) });
+    others.push(made.id);
+  }
+  refuse(`/v1/subscriptions/${others[0]}`);
+  const id = 'imp_others';
+  const { ended } = await begin(id, { products: [{ product: terms.product }] });
+  await ended;
+  expect(await importOf(id)).toMatchObject({ status: 'running', progress: { step: 'purchases' } });
+  await tollgate.until(async () => (await importOf(id)).status === 'completed', 30_000, 'it is completed');
+  expect((await secret.get(`/customers/${customer}`)).body.subscriptions).toHaveLength(4);
+  const { rows } = await database.pool.query(
+    'select count(*)::int as versions from tollgate.fact_versions where object_id = any($1)',
+    [others],
+  );
+  expect(rows).toEqual([{ versions: 3 }]);
 });
