@@ -75,10 +75,10 @@ async function startChangedStripe(change: (path: string, object: Json) => void |
 }
 
 /** Somebody who pays every month, and has been there for one. */
-async function subscribe() {
+async function subscribe(asked?: string) {
   const { stripe } = tollgate;
-  const [product] = (await stripe.products.list({ limit: 1 })).data;
-  const terms = { product: String(product?.id), currency: 'eur', unit_amount: 900 };
+  const product = asked ?? String((await stripe.products.list({ limit: 1 })).data[0]?.id);
+  const terms = { product, currency: 'eur', unit_amount: 900 };
   const monthly = await stripe.prices.create({ ...terms, recurring: { interval: 'month' } });
   const customer = await stripe.customers.create({});
   const card = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
@@ -252,7 +252,8 @@ test.each([
 
 test('what its buyers have of the account’s other products is looked for until all is there, each once', async () => {
   const { stripe, secret, database } = tollgate;
-  const { customer, terms } = await subscribe();
+  const { id: asked } = await stripe.products.create({ name: 'Asked for' });
+  const { customer, terms } = await subscribe(asked);
   const { id: product } = await stripe.products.create({ name: 'Not asked for' });
   const monthly = await stripe.prices.create({ ...terms, product, recurring: { interval: 'month' } });
   const [card] = (await stripe.paymentMethods.list({ customer })).data;
@@ -264,7 +265,7 @@ test('what its buyers have of the account’s other products is looked for until
   }
   refuse(`/v1/subscriptions/${others[0]}`);
   const id = 'imp_others';
-  const { ended } = await begin(id, { products: [{ product: terms.product }] });
+  const { ended } = await begin(id, { products: [{ product: asked }] });
   await ended;
   expect(await importOf(id)).toMatchObject({ status: 'running', progress: { step: 'purchases' } });
   await tollgate.until(async () => (await importOf(id)).status === 'completed', 30_000, 'it is completed');
