@@ -7,6 +7,7 @@ import { startTollgate, type Tollgate } from '../support/tollgate.ts';
 let tollgate: Tollgate;
 let app: Client;
 let monthly: string;
+let life: string;
 
 const UNRULY = { duplicate: 1, shuffle: 1, seed: 11 };
 
@@ -17,16 +18,18 @@ beforeAll(async () => {
   const { body: plan } = await app.post('/products', { name: 'Plan', features: [{ code: 'pro' }] });
   const price = { product: plan.id, currency: 'usd', unit_amount: 1000, lookup_key: 'monthly' };
   monthly = (await app.post('/prices', { ...price, recurring: { interval: 'month' } })).body.id;
-  await app.post('/prices', { product: plan.id, currency: 'usd', unit_amount: 9900, lookup_key: 'life' });
+  const once = { product: plan.id, currency: 'usd', unit_amount: 9900, lookup_key: 'life' };
+  life = (await app.post('/prices', once)).body.id;
   // Every event comes twice, and none where it belongs.
   tollgate.sandbox.control.setFaults(UNRULY);
   await quiet(tollgate);
 });
 afterAll(() => tollgate.close());
 
-async function buy(customerId: string, lookupKey = 'monthly') {
+async function buy(customerId: string, what: string | string[] = 'monthly') {
   const urls = { success_url: 'http://localhost/done', cancel_url: 'http://localhost/' };
-  const { body } = await app.post('/checkout/sessions', { customer_id: customerId, lookup_key: lookupKey, ...urls });
+  const sold = typeof what === 'string' ? { lookup_key: what } : { line_items: what.map((price) => ({ price })) };
+  const { body } = await app.post('/checkout/sessions', { customer_id: customerId, ...sold, ...urls });
   tollgate.sandbox.control.payCheckout(body.id);
   const session = await tollgate.stripe.checkout.sessions.retrieve(body.id);
   if (session.mode === 'payment') return { session: body.id, payment: String(session.payment_intent) };
@@ -301,6 +304,35 @@ describe("a customer's ledger", () => {
     }
     expect(seen).toEqual(whole.data);
     expect((await app.get('/customers/dora/payments?cursor=bm9uZQ')).status).toBe(400);
+  });
+
+  test('shows what was bought once beside a subscription in the one payment of both, whatever is heard of last', async () => {
+    const { payment, session } = await buy('bess', [monthly, life]);
+    await heard();
+    const { subscription, invoice } = await tollgate.stripe.checkout.sessions.retrieve(session);
+    tollgate.sandbox.control.refund(payment, 400);
+    await heard();
+    const both = { price: expect.any(String), product: expect.any(String), quantity: 1 };
+    const paid = {
+      id: payment,
+      amount: { amount: 10_900, currency: 'usd' },
+      refunds: [{ status: 'succeeded', amount: { amount: 400 } }],
+      paid_for: {
+        lines: [both, both],
+        checkout_session_id: session,
+        subscription_id: subscription,
+        invoice_id: invoice,
+        period_start: expect.any(String),
+        period_end: expect.any(String),
+      },
+    };
+    expect((await paymentsOf('bess')).data).toMatchObject([paid]);
+    for (const told of [session, subscription, payment, session]) {
+      const { body } = await tollgate.admin.get(`/admin/events?object_id=${told}&limit=1`);
+      expect((await tollgate.admin.post(`/admin/events/${body.data[0].id}/replay`, {})).status).toBe(202);
+      await quiet(tollgate);
+      expect((await paymentsOf('bess')).data).toMatchObject([paid]);
+    }
   });
 
   test('is of one project, and of nobody who is not known', async () => {
