@@ -335,6 +335,32 @@ describe("a customer's ledger", () => {
     }
   });
 
+  test('leaves a refund with the payment, though what was bought beside the subscription is another’s', async () => {
+    const { stripe, sandbox, admin } = tollgate;
+    const { id: session } = await stripe.checkout.sessions.create({
+      mode: 'subscription',
+      line_items: [monthly, life].map((price) => ({ price, quantity: 1 })),
+      success_url: 'https://shop.example/thanks',
+    });
+    sandbox.control.payCheckout(session);
+    await heard();
+    const { subscription, invoice } = await stripe.checkout.sessions.retrieve(session);
+    const owners = { [String(subscription)]: 'payer', [session]: 'friend' };
+    for (const [object, customer_id] of Object.entries(owners)) {
+      const { body } = await admin.get(`/admin/parked?status=open&object_id=${object}`);
+      const decision = { project_id: tollgate.project.id, customer_id, reason: 'A present' };
+      expect((await admin.post(`/admin/parked/${body.data[0].id}/attach`, decision)).status).toBe(200);
+    }
+    const [paid] = (await stripe.invoicePayments.list({ invoice: String(invoice) })).data;
+    sandbox.control.refund(String(paid?.payment.payment_intent), 400);
+    await heard();
+    const { body } = await admin.get(`/admin/events?object_id=${session}&limit=1`);
+    await admin.post(`/admin/events/${body.data[0].id}/replay`, {});
+    await quiet(tollgate);
+    expect((await paymentsOf('payer')).data).toMatchObject([{ refunds: [{ amount: { amount: 400 } }] }]);
+    expect((await paymentsOf('friend')).data).toEqual([]);
+  });
+
   test('is of one project, and of nobody who is not known', async () => {
     const other = await tollgate.admin.post('/admin/projects', { name: 'Other', slug: 'other-payments' });
     expect((await tollgate.as(other.body.secret_key).get('/customers/dora/payments')).status).toBe(404);
