@@ -107,6 +107,13 @@ function asksForTime(text: string): boolean {
   return asks;
 }
 
+/** A function of the database's, called within a `select` or any other statement. */
+const ADDS_A_JOB = '.add_job(';
+
+function onlyReads(text: string): boolean {
+  return /^\s*select (?!\()/i.test(text) && !text.includes(ADDS_A_JOB);
+}
+
 /** As a step, unless everything else waits already. */
 async function inTurn<T>(label: string, run: () => Promise<T>): Promise<T> {
   const { scheduler } = need();
@@ -156,7 +163,7 @@ class Connection extends EventEmitter {
       return await execute(text, values);
     }
     // What only reads is a step of its own in some runs: it costs time, and seldom shows more.
-    if (!need().readsAreSteps && scheduler.transaction === null && /^\s*select (?!\()/i.test(text)) {
+    if (!need().readsAreSteps && scheduler.transaction === null && onlyReads(text)) {
       return await execute(text, values);
     }
     return await inTurn(`statement ${text.slice(0, 60)}`, async () => {
@@ -219,7 +226,7 @@ class Connection extends EventEmitter {
 
   /** What of a statement is to happen at the commit. */
   #note(text: string, values: unknown[]): void {
-    if (text.includes('.add_job(')) this.#askedForJobs = true;
+    if (text.includes(ADDS_A_JOB)) this.#askedForJobs = true;
     if (!text.includes('pg_notify')) return;
     const [channel, payloads] = values as [string, string | string[]];
     if (typeof channel !== 'string' || payloads === undefined) throw new SimulationError(`Unknown form: ${text}`);
