@@ -18,6 +18,7 @@ import { Ledger } from './model/ledger.ts';
 import { perform } from './story/perform.ts';
 import { FEATURE_CODES, type Stage, setUpStage } from './story/stage.ts';
 import { makeStory, type Operation, type Size } from './story/story.ts';
+import { ask } from './virtual/pg.ts';
 import { Random } from './virtual/random.ts';
 
 export interface SeedOptions {
@@ -205,6 +206,8 @@ async function comeToRest(stage: Stage, given: Given[], random: Random): Promise
   const { universe, ledger, people } = stage;
   const { scheduler } = universe;
   await universe.settle();
+  // As the database does it by itself elsewhere, at times of its own: what was planned for empty tables is planned anew.
+  await ask('vacuum (analyze)');
   ledger.atRest();
   // Of the others only time can have changed what they may: they are asked less, and each still at every rest.
   const everybody = people.map((_, number) => number);

@@ -1,3 +1,4 @@
+import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Queryable } from '../platform/database.ts';
 
 /**
@@ -11,4 +12,9 @@ export function lockedEvents(db: Queryable, connectionId: string) {
     .where('connection_id', '=', connectionId)
     .orderBy('id')
     .forUpdate();
+}
+
+/** Whether an event is one of those that were locked: all of them, before the first is changed, however it is planned. */
+export function isAmong(locked: Expression<{ id: string }>): RawBuilder<SqlBool> {
+  return sql`id = any(array(${locked}))`;
 }

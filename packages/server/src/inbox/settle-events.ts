@@ -3,7 +3,7 @@ import { enqueueSync, type SyncJob } from '../facts/enqueue-sync.ts';
 import type { SyncResult } from '../mirror/types.ts';
 import type { Database, Queryable } from '../platform/database.ts';
 import { delayAfter, type RetrySettings } from '../platform/retry-delay.ts';
-import { lockedEvents } from './locked-events.ts';
+import { isAmong, lockedEvents } from './locked-events.ts';
 import { PARKED_RETRY } from './retry.ts';
 import type { EventStatus } from './statuses.ts';
 import type { WaitingEvent } from './waiting-events.ts';
@@ -131,9 +131,9 @@ async function settle(
     })
     .where('connection_id', '=', connectionId)
     .where(
-      'id',
-      'in',
-      lockedEvents(db, connectionId).where('id', 'in', ids).where('status', 'not in', ['processed', 'ignored']),
+      isAmong(
+        lockedEvents(db, connectionId).where('id', 'in', ids).where('status', 'not in', ['processed', 'ignored']),
+      ),
     )
     .execute();
 }

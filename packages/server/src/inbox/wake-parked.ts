@@ -6,7 +6,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Database, Tx } from '../platform/database.ts';
 import type { CronEntry, Task } from '../platform/jobs.ts';
 import { KEPT_MS } from './forget.ts';
-import { lockedEvents } from './locked-events.ts';
+import { isAmong, lockedEvents } from './locked-events.ts';
 import { WAITING } from './statuses.ts';
 
 /** How often events are looked for whose time has come and that nobody looks after. */
@@ -45,13 +45,13 @@ async function wakeNaming(db: Database, connectionId: string, objectId: string, 
       .set({ next_attempt_at: sql<Date>`now()` })
       .where('connection_id', '=', connectionId)
       .where(
-        'id',
-        'in',
-        lockedEvents(tx, connectionId)
-          .where('status', 'in', WAITING)
-          .where(({ or, eb }) =>
-            or([eb('object_id', '=', objectId), sql<boolean>`related_ids @> array[${objectId}::text]`]),
-          ),
+        isAmong(
+          lockedEvents(tx, connectionId)
+            .where('status', 'in', WAITING)
+            .where(({ or, eb }) =>
+              or([eb('object_id', '=', objectId), sql<boolean>`related_ids @> array[${objectId}::text]`]),
+            ),
+        ),
       )
       .returning(['id', 'object_type', 'object_id'])
       .execute();
