@@ -146,8 +146,6 @@ export interface PurchaseFact {
   checkoutSessionId: string | null;
   status: 'paid' | 'pending' | 'failed';
   paidAt: Instant | null;
-  /** True when `paidAt` is when it was seen to have settled: of that Stripe keeps no record. */
-  seenToSettle?: true;
   lines: readonly PurchaseLine[];
   currency: string;
   amountMinor: number;

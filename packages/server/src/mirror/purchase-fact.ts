@@ -46,17 +46,6 @@ export function purchaseFact(fetched: FetchedPurchase): PurchaseFact {
   };
 }
 
-/**
- * The purchase with what only whoever looked before can know. Some methods settle days after the payment was made, of which
- * moment alone Stripe tells: what is bought for some days begins when it was seen to have settled.
- * @param known - the purchase as it was known before
- */
-export function asSeen(fact: PurchaseFact, known: PurchaseFact | undefined, now: Instant): PurchaseFact {
-  if (fact.status !== 'paid' || fact.paidAt === null || known === undefined) return fact;
-  const settled = known.status === 'pending' ? Math.max(now, fact.paidAt) : known.seenToSettle ? known.paidAt : null;
-  return settled === null ? fact : { ...fact, paidAt: settled, seenToSettle: true };
-}
-
 /** The payment intent is the truth of a payment; without one the session says that nothing had to be paid. */
 function statusOf({ intent, session }: FetchedPurchase): PurchaseFact['status'] {
   if (intent === null) {

@@ -8,7 +8,7 @@ import { linkStripeCustomer } from './link-customer.ts';
 import { lockOwner } from './owner.ts';
 import { emailHint, NO_DETAIL, type ParkedDetail } from './parked-detail.ts';
 import { idOf, idOrNull } from './parse-shape.ts';
-import { asSeen, isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
+import { isPurchase, purchaseFact, purchaseId } from './purchase-fact.ts';
 import { recordMoneyBack } from './record-money-back.ts';
 import { recordPayments } from './record-payment.ts';
 import { saveOwned } from './save-owned.ts';
@@ -70,7 +70,7 @@ export async function savePurchase(
   const { customer, proven, displaced } = owner;
   if (proven && stripeCustomer !== null) await linkStripeCustomer(tx, customer, stripeCustomer, fetch.now);
   const owned = { projectId: customer.project_id, customerId: customer.id };
-  const fact = asSeen(purchaseFact(purchase), known?.fact, fetch.now);
+  const fact = purchaseFact(purchase);
   await recordPurchase(tx, connection.id, owned, purchase, fact);
   if (known === undefined) await wakeOwnEvents(tx, request);
   return await saveOwned(tx, { ...owned, displaced, fact, fetch, cause: request.cause });

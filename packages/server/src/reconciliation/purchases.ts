@@ -8,7 +8,7 @@ import {
 } from '../mirror/fetch-purchase.ts';
 import { listedPurchase, PURCHASE_EXPANSIONS } from '../mirror/listed-purchase.ts';
 import { parseShape } from '../mirror/parse-shape.ts';
-import { asSeen, isPurchase, purchaseFact, purchaseId, purchaseRef } from '../mirror/purchase-fact.ts';
+import { isPurchase, purchaseFact, purchaseId, purchaseRef } from '../mirror/purchase-fact.ts';
 import { purchaseHints } from '../mirror/save-purchase.ts';
 import { SessionShape } from '../mirror/shapes.ts';
 import { sellsOnce } from '../stripe/sells-once.ts';
@@ -89,9 +89,7 @@ async function compareFetched(look: Look, fetched: FetchedPurchase): Promise<Ver
   const found = await attribute(look.db, look.connection, purchaseHints(fetched));
   if (found.status === 'ignored' || found.status === 'parked') return { status: found.status };
   if (outOfScope(look.scope, ownerOf(found))) return { status: 'out_of_scope' };
-  const read = purchaseFact(fetched);
-  // Of one that has settled meanwhile the mirror will say when that was seen.
-  const fact = asSeen(read, stored?.fact, read.paidAt ?? 0);
+  const fact = purchaseFact(fetched);
   const changedAt = fact.paidAt === null ? null : new Date(fact.paidAt);
   const verdict = compareFact(stored, fact, { ...ownerOf(found), changedAt });
   if (verdict.status !== 'drift') return verdict;
