@@ -4,6 +4,7 @@ import type { App } from '../platform/http/app.ts';
 import { repeatKey } from '../platform/http/repeat-key.ts';
 import { ListOf, ListQuery, named, WithProject } from '../platform/http/schemas.ts';
 import { requestedProject } from '../projects/requested-project.ts';
+import { OBJECT_ID } from '../stripe/object-id.ts';
 import { createProduct } from './create-product.ts';
 import type { CatalogDeps } from './deps.ts';
 import { getProduct, listProducts } from './find-product.ts';
@@ -40,10 +41,7 @@ const UpdateProductBody = named(
 const ImportProductBody = named(
   'ImportProductRequest',
   WithProject({
-    stripe_product_id: Type.String({
-      pattern: '^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}$',
-      description: "Stripe's `prod_…`.",
-    }),
+    stripe_product_id: Type.String({ pattern: OBJECT_ID, description: "Stripe's `prod_…`." }),
   }),
 );
 

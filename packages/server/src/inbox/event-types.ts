@@ -1,5 +1,7 @@
 /** Which object an event speaks of. Only ids are taken from a payload: the state comes from a fetch. */
+
 import type { ObjectRef } from '../mirror/types.ts';
+import { OBJECT_ID } from '../stripe/object-id.ts';
 
 type Payload = Readonly<Record<string, unknown>>;
 
@@ -118,10 +120,12 @@ function named(type: ObjectRef['type'], value: unknown, path: string, none: stri
   return id === null ? { unreadable: `data.object.${path}` } : { ref: { type, id } };
 }
 
+const ID = new RegExp(OBJECT_ID);
+
 /** An id, or the id of an expanded object. */
 function idOf(value: unknown): string | null {
   const id = recordIn(value)?.id ?? value;
-  return typeof id === 'string' && /^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}$/.test(id) ? id : null;
+  return typeof id === 'string' && ID.test(id) ? id : null;
 }
 
 function recordIn(value: unknown): Payload | null {

@@ -91,8 +91,9 @@ async function ownerOfPayment(
   }
   let found: Attribution = { status: 'ignored', reason: 'not_ours' };
   for (const id of ids) {
+    if (found.status !== 'ignored') break;
     const subscription = await look.ask('subscription', () => fetchSubscription(look.connection, id));
-    if (subscription === null || found.status !== 'ignored') continue;
+    if (subscription === null) continue;
     const hints = await look.ask('subscription', () => completeHints(look, look.connection, subscription, null));
     found = await attribute(look.db, look.connection, hints);
     if ('projectId' in found && comesAlong(fetched, subscription)) return { status: 'ignored', reason: 'not_ours' };
